@@ -1,0 +1,12 @@
+//!
+//! The folders follow the way of the data:
+//!
+//! ```text
+//! ```
+//!
+//! Stages do not call each other; `commands` wires them. All SQL is in `ledger`, all HTTP in `target` (and its
+//! counterpart, `sandbox`), polars in `stage` and `assemble` alone. A finding is a value
+//! ([`finding::Finding`]) and the work goes on; a failure is an error and the work stops.
+
+pub mod account;
+pub mod finding;

@@ -9,4 +9,5 @@
 //! ([`finding::Finding`]) and the work goes on; a failure is an error and the work stops.
 
 pub mod account;
+pub mod contract;
 pub mod finding;

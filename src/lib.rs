@@ -11,3 +11,4 @@
 pub mod account;
 pub mod contract;
 pub mod finding;
+pub mod target;

@@ -12,3 +12,4 @@ pub mod account;
 pub mod contract;
 pub mod finding;
 pub mod target;
+pub mod rules;

@@ -1,0 +1,3 @@
+//! Rules: what no field of the contract can say about itself.
+
+pub mod industry;

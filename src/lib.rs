@@ -11,5 +11,6 @@
 pub mod account;
 pub mod contract;
 pub mod finding;
-pub mod target;
 pub mod rules;
+pub mod target;
+pub mod ledger;

@@ -1,0 +1,495 @@
+//! What a build writes: files, findings and accounts, in one transaction.
+//!
+//! A build that does not come to its end leaves no trace. One that does replaces what earlier builds said, as far as
+//! it speaks: a build of the whole extract about everything, a build of some accounts about those. What it can't do
+//! is move an account that has been sent: there the newest payload's digest is kept beside the accepted one, and the
+//! difference is the drift.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use chrono::NaiveDate;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+
+use crate::account::{AccountKey, Digest};
+use crate::finding::Finding;
+
+use super::state::Event;
+use super::{BuildId, Ledger, LedgerError, RunId, State, now};
+
+/// What is known of a build when it begins.
+#[derive(Clone, Debug)]
+pub struct BuildStart {
+    /// The day that date rules call today.
+    pub run_date: NaiveDate,
+    /// The wave whose accounts are built, if one was named.
+    pub wave: Option<String>,
+    /// Whether nothing but the extract chose the accounts: no wave, no limit. Only then is an account that does not
+    /// turn up gone.
+    pub selection_is_whole: bool,
+    /// What it is made from besides the extract files.
+    pub inputs: Vec<Input>,
+}
+
+/// Something a build is made from.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// `mapping`, `lookup`, `contract`, …
+    pub role: String,
+    /// Its name, unique in its role.
+    pub name: String,
+    /// Of its bytes.
+    pub digest: Digest,
+}
+
+/// An extract file and what became of its records. Each is in exactly one bucket.
+#[derive(Clone, Debug)]
+pub struct FileCount {
+    /// The file's name relative to its extract directory.
+    pub file: String,
+    /// The mapping's name of the table.
+    pub table: String,
+    /// Its size as it lies on the disk.
+    pub bytes: u64,
+    /// Of its bytes as they lie on the disk.
+    pub digest: Digest,
+    /// Records read.
+    pub records: u64,
+    /// Could not be read as a record of this file.
+    pub quarantined: u64,
+    /// The same record was there already.
+    pub duplicate: u64,
+    /// The parent is lost or missing.
+    pub orphaned: u64,
+    /// Of an account that was not asked for.
+    pub not_selected: u64,
+    /// The mapping leaves it out.
+    pub filtered: u64,
+    /// Of an account that was rejected.
+    pub rejected: u64,
+    /// In a payload.
+    pub used: u64,
+}
+
+/// Where a payload's bytes lie in the payload file of its build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayloadPlace {
+    /// Where its compressed block starts in the file.
+    pub block_offset: u64,
+    /// The block's compressed size.
+    pub block_bytes: u32,
+    /// Where the payload starts in the uncompressed block.
+    pub start: u32,
+    /// The payload's size.
+    pub bytes: u32,
+}
+
+/// What a build says of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It made a payload that passed every check.
+    Ready {
+        /// Of the payload.
+        digest: Digest,
+        /// Where the payload lies.
+        payload: PayloadPlace,
+    },
+    /// It found an error.
+    Rejected,
+}
+
+/// An account as a build leaves it.
+#[derive(Clone, Debug)]
+pub struct BuiltAccount<'a> {
+    /// Its name.
+    pub key: AccountKey,
+    /// What the build says.
+    pub verdict: Verdict,
+    /// Everything found on the way, errors or not.
+    pub findings: &'a [Finding],
+}
+
+/// What a build did to the ledger, in accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BuildSummary {
+    /// With a payload; held ones and those sent before included.
+    pub ready: u64,
+    /// Without one.
+    pub rejected: u64,
+    /// On the hold list.
+    pub held: u64,
+    /// No longer in the extract, and never accepted.
+    pub withdrawn: u64,
+    /// Built before with the same payload.
+    pub unchanged: u64,
+    /// Built before with another payload, which was never accepted.
+    pub changed_before_sending: u64,
+    /// The target has accepted, or may have accepted, another payload than this build's.
+    pub changed_after_acceptance: u64,
+}
+
+/// Writes one build. Dropped without [`BuildWriter::finish`], nothing of the build stays.
+pub struct BuildWriter<'a> {
+    transaction: Transaction<'a>,
+    path: &'a Path,
+    id: BuildId,
+    wave: Option<String>,
+    whole: bool,
+    now: String,
+    summary: BuildSummary,
+    /// Findings that came before their accounts.
+    early: HashMap<AccountKey, Vec<i64>>,
+}
+
+/// An account's row, as far as a build asks.
+struct Known {
+    id: i64,
+    state: State,
+    digest: Option<Digest>,
+    /// Of the payload that was sent last and may have taken effect.
+    sent: Option<Digest>,
+}
+
+impl Ledger {
+    /// Begins to write a build.
+    pub fn begin_build(&mut self, run: RunId, build: &BuildStart) -> Result<BuildWriter<'_>, LedgerError> {
+        let path = self.path.as_path();
+        begin(&mut self.connection, path, run, build)
+            .map_err(|source| super::sql_error(path, "begin to record a build", source))
+    }
+}
+
+fn begin<'a>(
+    connection: &'a mut Connection,
+    path: &'a Path,
+    run: RunId,
+    build: &BuildStart,
+) -> rusqlite::Result<BuildWriter<'a>> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let now = now();
+    transaction.execute(
+        "INSERT INTO build (run, finished_at, run_date, wave, whole) VALUES (?, ?, ?, ?, ?)",
+        params![run.0, now, build.run_date.to_string(), build.wave, build.selection_is_whole],
+    )?;
+    let id = BuildId(transaction.last_insert_rowid());
+    for input in &build.inputs {
+        transaction.execute(
+            "INSERT INTO input (build, role, name, digest) VALUES (?, ?, ?, ?)",
+            params![id.0, input.role, input.name, input.digest],
+        )?;
+    }
+    // A build reads every file, so what earlier ones said of records without an account is out of date.
+    let stale = if build.selection_is_whole { "" } else { " AND account IS NULL" };
+    transaction.execute(&format!("DELETE FROM finding WHERE source = 'local'{stale}"), [])?;
+    Ok(BuildWriter {
+        transaction,
+        path,
+        id,
+        wave: build.wave.clone(),
+        whole: build.selection_is_whole,
+        now,
+        summary: BuildSummary::default(),
+        early: HashMap::new(),
+    })
+}
+
+impl BuildWriter<'_> {
+    /// The build's number, which names its payload file.
+    #[must_use]
+    pub fn id(&self) -> BuildId {
+        self.id
+    }
+
+    /// Records an extract file and its buckets.
+    pub fn file(&mut self, file: &FileCount) -> Result<(), LedgerError> {
+        let insert = || {
+            self.transaction
+                .prepare_cached("INSERT INTO extract_file VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+                .execute(params![
+                    self.id.0,
+                    file.file,
+                    file.table,
+                    file.bytes as i64,
+                    file.digest,
+                    file.records as i64,
+                    file.quarantined as i64,
+                    file.duplicate as i64,
+                    file.orphaned as i64,
+                    file.not_selected as i64,
+                    file.filtered as i64,
+                    file.rejected as i64,
+                    file.used as i64,
+                ])
+        };
+        insert().map_err(|e| self.sql("record an extract file", e))?;
+        Ok(())
+    }
+
+    /// Records a finding of `account`, or of a record or file that no account is known for.
+    pub fn finding(&mut self, account: Option<&AccountKey>, finding: &Finding) -> Result<(), LedgerError> {
+        let mut insert = || {
+            let known = account.map(|key| self.known(key)).transpose()?.flatten();
+            let id = insert_finding(
+                &self.transaction,
+                known.as_ref().map(|known| known.id),
+                Source::Local(self.id),
+                finding,
+            )?;
+            if let (Some(key), None) = (account, known) {
+                self.early.entry(key.clone()).or_default().push(id);
+            }
+            Ok(())
+        };
+        insert().map_err(|e| super::sql_error(self.path, "record a finding", e))
+    }
+
+    /// Records an account and what the build says of it.
+    ///
+    /// | the account is | then |
+    /// | --- | --- |
+    /// | new | `ready`, `rejected`, or `held` if it is on the hold list |
+    /// | `ready`, `rejected`, `withdrawn` | `ready` or `rejected`, as this build says |
+    /// | `held` | `held` |
+    /// | anything else | as it was; the new digest stands beside the accepted one |
+    pub fn account(&mut self, account: &BuiltAccount<'_>) -> Result<(), LedgerError> {
+        let (event, verdict, digest) = match account.verdict {
+            Verdict::Ready { digest, .. } => (Event::BuiltReady, "ready", Some(digest)),
+            Verdict::Rejected => (Event::BuiltRejected, "rejected", None),
+        };
+        let sql = |e| super::sql_error(self.path, "record an account", e);
+        let known = self.known(&account.key).map_err(sql)?;
+        let first = match (&known, digest) {
+            (Some(known), _) => known.state,
+            _ if self.is_on_hold(&account.key).map_err(sql)? => State::Held,
+            _ => State::Withdrawn,
+        };
+        let state =
+            first.next(event).map_err(|source| LedgerError::Illegal { account: account.key.to_string(), source })?;
+        self.count(state, known.as_ref(), digest);
+        let mut write = || {
+            let id = match &known {
+                Some(known) => self.update(known.id, state, verdict, digest)?,
+                None => self.insert(&account.key, state, verdict, digest)?,
+            };
+            if let Verdict::Ready { digest, payload } = account.verdict {
+                self.payload(id, digest, payload)?;
+            }
+            for finding in account.findings {
+                insert_finding(&self.transaction, Some(id), Source::Local(self.id), finding)?;
+            }
+            if !self.early.is_empty() {
+                for finding in self.early.remove(&account.key).unwrap_or_default() {
+                    self.transaction.execute("UPDATE finding SET account = ? WHERE id = ?", params![id, finding])?;
+                }
+            }
+            Ok(())
+        };
+        write().map_err(|e| super::sql_error(self.path, "record an account", e))
+    }
+
+    /// Ends the build: whoever was not in a whole extract any more is withdrawn, and everything becomes durable.
+    pub fn finish(mut self) -> Result<BuildSummary, LedgerError> {
+        if self.whole {
+            self.withdraw_the_gone()?;
+        }
+        let path = self.path;
+        let Self { transaction, id, summary, .. } = self;
+        let commit = || {
+            transaction.execute(
+                "UPDATE build SET finished_at = ?, ready = ?, rejected = ?, held = ?, withdrawn = ?, unchanged = ?, \
+                 changed_before_sending = ?, changed_after_acceptance = ? WHERE id = ?",
+                params![
+                    now(),
+                    summary.ready as i64,
+                    summary.rejected as i64,
+                    summary.held as i64,
+                    summary.withdrawn as i64,
+                    summary.unchanged as i64,
+                    summary.changed_before_sending as i64,
+                    summary.changed_after_acceptance as i64,
+                    id.0
+                ],
+            )?;
+            transaction.commit()
+        };
+        commit().map_err(|source| super::sql_error(path, "commit a build", source))?;
+        Ok(summary)
+    }
+
+    fn known(&self, key: &AccountKey) -> rusqlite::Result<Option<Known>> {
+        self.transaction
+            .prepare_cached(
+                "SELECT id, state, digest, coalesce(accepted_digest, CASE WHEN state IN ('sending', 'unknown') THEN \
+                 (SELECT digest FROM intent WHERE account = account.id ORDER BY attempt DESC LIMIT 1) END) \
+                 FROM account WHERE supplier = ? AND number = ?",
+            )?
+            .query_row(params![key.supplier, key.number], |row| {
+                Ok(Known { id: row.get(0)?, state: row.get(1)?, digest: row.get(2)?, sent: row.get(3)? })
+            })
+            .optional()
+    }
+
+    fn is_on_hold(&self, key: &AccountKey) -> rusqlite::Result<bool> {
+        self.transaction
+            .prepare_cached("SELECT 1 FROM hold WHERE number = ?1 AND (supplier = '' OR supplier = ?2)")?
+            .exists(params![key.number, key.supplier])
+    }
+
+    fn count(&mut self, state: State, known: Option<&Known>, digest: Option<Digest>) {
+        let summary = &mut self.summary;
+        match digest {
+            Some(_) => summary.ready += 1,
+            None => summary.rejected += 1,
+        }
+        if state == State::Held {
+            summary.held += 1;
+        }
+        let Some(known) = known else { return };
+        if known.sent.is_some() && known.sent != digest {
+            summary.changed_after_acceptance += 1;
+        } else if known.digest.is_some() && known.digest == digest {
+            summary.unchanged += 1;
+        } else if known.digest != digest {
+            summary.changed_before_sending += 1;
+        }
+    }
+
+    fn insert(&self, key: &AccountKey, state: State, verdict: &str, digest: Option<Digest>) -> rusqlite::Result<i64> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO account (supplier, number, state, wave, build, verdict, digest, updated_at) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![key.supplier, key.number, state, self.wave, self.id.0, verdict, digest, self.now])?;
+        Ok(self.transaction.last_insert_rowid())
+    }
+
+    fn update(&self, id: i64, state: State, verdict: &str, digest: Option<Digest>) -> rusqlite::Result<i64> {
+        // An accepted account stays in the wave it was accepted in.
+        self.transaction
+            .prepare_cached(
+                "UPDATE account SET state = ?2, verdict = ?3, digest = ?4, build = ?5, \
+                 wave = iif(accepted_digest IS NULL, coalesce(?6, wave), wave), \
+                 updated_at = iif(state = ?2, updated_at, ?7) WHERE id = ?1",
+            )?
+            .execute(params![id, state, verdict, digest, self.id.0, self.wave, self.now])?;
+        if !self.whole {
+            // Of a whole build, everything earlier builds found is gone already.
+            self.transaction
+                .prepare_cached("DELETE FROM finding WHERE account = ? AND source = 'local' AND build <> ?")?
+                .execute(params![id, self.id.0])?;
+        }
+        Ok(id)
+    }
+
+    fn payload(&self, account: i64, digest: Digest, place: PayloadPlace) -> rusqlite::Result<()> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO payload VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET build = excluded.build, \
+                 block_offset = excluded.block_offset, block_bytes = excluded.block_bytes, start = excluded.start, \
+                 bytes = excluded.bytes",
+            )?
+            .execute(params![
+                account,
+                digest,
+                self.id.0,
+                place.block_offset as i64,
+                place.block_bytes,
+                place.start,
+                place.bytes
+            ])?;
+        Ok(())
+    }
+
+    fn withdraw_the_gone(&mut self) -> Result<(), LedgerError> {
+        let sql = |e| super::sql_error(self.path, "withdraw accounts", e);
+        let gone = || -> rusqlite::Result<Vec<(i64, State)>> {
+            self.transaction
+                .prepare("SELECT id, state FROM account WHERE build <> ?")?
+                .query_map([self.id.0], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        };
+        for (id, state) in gone().map_err(sql)? {
+            let next = state
+                .next(Event::Gone)
+                .map_err(|source| LedgerError::Illegal { account: format!("(row {id})"), source })?;
+            if next == State::Withdrawn && state != State::Withdrawn {
+                self.summary.withdrawn += 1;
+            }
+            self.transaction
+                .execute(
+                    "UPDATE account SET state = ?2, verdict = 'gone', digest = NULL, \
+                     updated_at = iif(state = ?2, updated_at, ?3) WHERE id = ?1",
+                    params![id, next, self.now],
+                )
+                .map_err(sql)?;
+        }
+        Ok(())
+    }
+
+    fn sql(&self, action: &'static str, source: rusqlite::Error) -> LedgerError {
+        super::sql_error(self.path, action, source)
+    }
+}
+
+/// Who found it.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    /// A build.
+    Local(BuildId),
+    /// The target, in answer to the attempt if it was a create.
+    Remote(Option<i64>),
+}
+
+/// Writes a finding and its cells; gives its number.
+pub(super) fn insert_finding(
+    transaction: &Transaction<'_>,
+    account: Option<i64>,
+    source: Source,
+    finding: &Finding,
+) -> rusqlite::Result<i64> {
+    let (name, build, attempt) = match source {
+        Source::Local(build) => ("local", Some(build.0), None),
+        Source::Remote(attempt) => ("remote", None, attempt),
+    };
+    transaction
+        .prepare_cached(
+            "INSERT INTO finding (account, build, attempt, source, severity, code, path, field, message) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            account,
+            build,
+            attempt,
+            name,
+            finding.severity.as_str(),
+            finding.code,
+            finding.path,
+            without_positions(&finding.path),
+            finding.message
+        ])?;
+    let id = transaction.last_insert_rowid();
+    for (position, cell) in finding.cells.iter().enumerate() {
+        transaction.prepare_cached("INSERT INTO finding_cell VALUES (?, ?, ?, ?, ?, ?)")?.execute(params![
+            id,
+            position as i64,
+            cell.file,
+            cell.record as i64,
+            cell.line as i64,
+            cell.column
+        ])?;
+    }
+    Ok(id)
+}
+
+/// `customers.0.landline` → `customers.landline`.
+pub(super) fn without_positions(path: &str) -> String {
+    let mut field = String::with_capacity(path.len());
+    for part in path.split('.').filter(|part| part.is_empty() || !part.bytes().all(|b| b.is_ascii_digit())) {
+        if !field.is_empty() {
+            field.push('.');
+        }
+        field.push_str(part);
+    }
+    field
+}

@@ -1,0 +1,547 @@
+//! What commands and reports ask of the ledger: plain rows, no decisions.
+
+use std::ops::ControlFlow;
+
+use rusqlite::{OptionalExtension as _, Row, params};
+use serde::Serialize;
+
+use crate::account::{AccountKey, Digest};
+
+use super::submit::key;
+use super::{AccountId, BuildId, BuildSummary, Ledger, LedgerError, PayloadPlace, State};
+
+/// An account and where it stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccountRow {
+    /// Its row.
+    #[serde(skip)]
+    pub id: AccountId,
+    /// Import supplier.
+    pub import_supplier: String,
+    /// External account number.
+    pub external_account_number: String,
+    /// Where it stands.
+    pub state: State,
+    /// `ours` or `foreign`, once processed.
+    pub origin: Option<String>,
+    /// The wave it was last built for before it was accepted.
+    pub wave: Option<String>,
+    /// What the newest build says: `ready`, `rejected` or `gone`.
+    pub verdict: String,
+    /// Of the newest build's payload.
+    pub payload_digest: Option<String>,
+    /// Of the payload the target took.
+    pub accepted_digest: Option<String>,
+    /// The account number at the target.
+    pub kraken_identifier: Option<String>,
+    /// Creates so far.
+    pub attempts: u32,
+    /// The status last read at the target.
+    pub remote_status: Option<String>,
+    /// When the payload was last validated at the target.
+    pub validated_at: Option<String>,
+    /// With what result.
+    pub validated_result: Option<String>,
+    /// When its state changed last.
+    pub updated_at: String,
+}
+
+/// A finding at one of its cells; `file` to `column` are empty if it has none.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingRow {
+    /// Import supplier, if the account is known.
+    pub import_supplier: Option<String>,
+    /// External account number, if the account is known.
+    pub external_account_number: Option<String>,
+    /// `notice`, `warning` or `error`.
+    pub severity: String,
+    /// The code.
+    pub code: String,
+    /// `local` or `remote`.
+    pub source: String,
+    /// Payload path with list positions.
+    pub path: String,
+    /// Extract file.
+    pub file: Option<String>,
+    /// Record in the file, from 1.
+    pub record: Option<u64>,
+    /// Physical line on which the record starts, from 1.
+    pub line: Option<u64>,
+    /// Column, if one is meant.
+    pub column: Option<String>,
+    /// What was expected.
+    pub message: String,
+}
+
+/// Errors that share a cause.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClusterRow {
+    /// The code.
+    pub code: String,
+    /// `local` or `remote`.
+    pub source: String,
+    /// Payload path without list positions.
+    pub path: String,
+    /// Extract file of the most telling cell; empty if there is none.
+    pub file: String,
+    /// Its column; empty if there is none.
+    pub column: String,
+    /// Accounts that have it.
+    pub accounts: u64,
+    /// How often it was found.
+    pub findings: u64,
+    /// The message of one of them.
+    pub message: String,
+}
+
+/// One HTTP exchange.
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptRow {
+    /// `validate`, `create` or `status`.
+    pub kind: String,
+    /// Of creates: the account's how-manieth.
+    pub attempt: Option<u32>,
+    /// When the request began.
+    pub started_at: String,
+    /// Until the reply was whole.
+    pub duration_ms: u64,
+    /// None: there was no reply.
+    pub http_status: Option<u16>,
+    /// What it told us.
+    pub outcome: String,
+}
+
+/// A run.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunRow {
+    /// Its number.
+    pub run: i64,
+    /// When it began.
+    pub started_at: String,
+    /// When it ended; none if it runs still, or died.
+    pub finished_at: Option<String>,
+    /// The subcommand.
+    pub command: String,
+    /// How it ended.
+    pub exit_code: Option<i32>,
+    /// Accounts by state at its end, as a JSON object.
+    pub counts: Option<String>,
+}
+
+/// An extract file of the newest build, with its buckets.
+#[derive(Clone, Debug, Serialize)]
+pub struct FileRow {
+    /// Name relative to its extract directory.
+    pub file: String,
+    /// The mapping's name of the table.
+    pub table: String,
+    /// Size on the disk.
+    pub bytes: u64,
+    /// Of the bytes on the disk.
+    pub digest: String,
+    /// Records read.
+    pub records: u64,
+    /// The buckets, each record in one.
+    pub quarantined: u64,
+    /// See [`super::FileCount`].
+    pub duplicate: u64,
+    /// See [`super::FileCount`].
+    pub orphaned: u64,
+    /// See [`super::FileCount`].
+    pub not_selected: u64,
+    /// See [`super::FileCount`].
+    pub filtered: u64,
+    /// See [`super::FileCount`].
+    pub rejected: u64,
+    /// See [`super::FileCount`].
+    pub used: u64,
+}
+
+/// A build that came to its end.
+#[derive(Clone, Debug)]
+pub struct BuildRow {
+    /// Its number.
+    pub id: BuildId,
+    /// When it ended.
+    pub finished_at: String,
+    /// The day date rules called today.
+    pub run_date: String,
+    /// The wave it was for.
+    pub wave: Option<String>,
+    /// Whether nothing but the extract chose the accounts.
+    pub whole: bool,
+    /// What it did.
+    pub summary: BuildSummary,
+}
+
+/// Something that must balance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IdentityRow {
+    /// What is compared with what.
+    pub name: String,
+    /// The one side.
+    pub left: i64,
+    /// The other.
+    pub right: i64,
+    /// `left - right`.
+    pub difference: i64,
+    /// Whether they are the same.
+    pub balanced: bool,
+}
+
+/// What is counted of accounts, apart from their states, to be held against them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Accounts in the ledger.
+    pub accounts: u64,
+    /// Accounts whose newest build is the ledger's newest.
+    pub built: u64,
+    /// Of those, the ones that it made a payload for.
+    pub built_ready: u64,
+    /// Of those, the ones that it did not.
+    pub built_rejected: u64,
+    /// Accounts with an intent that may have reached the target, or with an answer that refused it.
+    pub sent: u64,
+    /// Of those, by their newest such intent: scheduled, received later, or found imported.
+    pub sent_accepted: u64,
+    /// Of those: refused.
+    pub sent_refused: u64,
+    /// Of those: nobody knows yet.
+    pub sent_unknown: u64,
+    /// Of those: a status read found nothing of it.
+    pub sent_not_received: u64,
+    /// Processed accounts whose origin is `foreign`.
+    pub foreign: u64,
+    /// Accounts whose newest payload is not the one the target took.
+    pub drifted: u64,
+}
+
+const ACCOUNT: &str = "SELECT id, supplier, number, state, origin, wave, verdict, lower(hex(digest)), \
+    lower(hex(accepted_digest)), kraken_identifier, attempts, remote_status, validated_at, validated_result, updated_at, \
+    digest IS NULL, accepted_digest IS NULL FROM account";
+
+fn account_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
+    let hex = |at, absent: bool| if absent { Ok(None) } else { row.get(at).map(Some) };
+    Ok(AccountRow {
+        id: AccountId(row.get(0)?),
+        import_supplier: row.get(1)?,
+        external_account_number: row.get(2)?,
+        state: row.get(3)?,
+        origin: row.get(4)?,
+        wave: row.get(5)?,
+        verdict: row.get(6)?,
+        payload_digest: hex(7, row.get(15)?)?,
+        accepted_digest: hex(8, row.get(16)?)?,
+        kraken_identifier: row.get(9)?,
+        attempts: row.get(10)?,
+        remote_status: row.get(11)?,
+        validated_at: row.get(12)?,
+        validated_result: row.get(13)?,
+        updated_at: row.get(14)?,
+    })
+}
+
+impl Ledger {
+    /// Accounts by state, every state listed, of one wave or of all.
+    pub fn count_by_state(&self, wave: Option<&str>) -> Result<Vec<(State, u64)>, LedgerError> {
+        let found: Vec<(State, u64)> = self.rows(
+            "count accounts",
+            "SELECT state, count(*) FROM account WHERE ?1 IS NULL OR EXISTS (SELECT 1 FROM wave_account \
+             WHERE wave = ?1 AND wave_account.number = account.number AND wave_account.supplier IN ('', account.supplier)) \
+             GROUP BY state",
+            [wave],
+            |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)),
+        )?;
+        let count = |state| found.iter().find(|(s, _)| *s == state).map_or(0, |(_, accounts)| *accounts);
+        Ok(State::ALL.into_iter().map(|state| (state, count(state))).collect())
+    }
+
+    /// Accounts with this number, of `supplier` or of any.
+    pub fn find_accounts(&self, supplier: Option<&str>, number: &str) -> Result<Vec<AccountRow>, LedgerError> {
+        self.rows(
+            "find an account",
+            &format!("{ACCOUNT} WHERE number = ?1 AND (?2 IS NULL OR supplier = ?2) ORDER BY supplier"),
+            params![number, supplier],
+            account_row,
+        )
+    }
+
+    /// Up to `limit` accounts in `state`, in the order of their names.
+    pub fn accounts_in(&self, state: State, limit: usize) -> Result<Vec<AccountRow>, LedgerError> {
+        self.rows(
+            "list accounts",
+            &format!("{ACCOUNT} WHERE state = ? ORDER BY supplier, number LIMIT ?"),
+            params![state, limit as i64],
+            account_row,
+        )
+    }
+
+    /// Shows `visit` every account, in the order of their names, until it breaks off.
+    pub fn for_each_account(&self, mut visit: impl FnMut(AccountRow) -> ControlFlow<()>) -> Result<(), LedgerError> {
+        let mut walk = || {
+            let mut statement = self.connection.prepare_cached(&format!("{ACCOUNT} ORDER BY supplier, number"))?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                if visit(account_row(row)?).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        walk().map_err(|e| self.sql("list accounts", e))
+    }
+
+    /// Where the account's newest payload lies, if it has one.
+    pub fn payload(&self, account: AccountId) -> Result<Option<(Digest, BuildId, PayloadPlace)>, LedgerError> {
+        let query = || {
+            self.connection
+                .prepare_cached(
+                    "SELECT payload.digest, payload.build, block_offset, block_bytes, start, bytes FROM account \
+                     JOIN payload ON payload.account = account.id AND payload.digest = account.digest WHERE id = ?",
+                )?
+                .query_row([account.0], |row| {
+                    let place = PayloadPlace {
+                        block_offset: row.get::<_, i64>(2)? as u64,
+                        block_bytes: row.get(3)?,
+                        start: row.get(4)?,
+                        bytes: row.get(5)?,
+                    };
+                    Ok((row.get(0)?, BuildId(row.get(1)?), place))
+                })
+                .optional()
+        };
+        query().map_err(|e| self.sql("find a payload", e))
+    }
+
+    /// The exchanges about an account, oldest first.
+    pub fn attempts(&self, account: AccountId) -> Result<Vec<AttemptRow>, LedgerError> {
+        self.rows(
+            "list exchanges",
+            "SELECT kind, attempt, started_at, duration_ms, http_status, outcome FROM exchange WHERE account = ? ORDER BY id",
+            [account.0],
+            |row| {
+                Ok(AttemptRow {
+                    kind: row.get(0)?,
+                    attempt: row.get(1)?,
+                    started_at: row.get(2)?,
+                    duration_ms: row.get::<_, i64>(3)? as u64,
+                    http_status: row.get(4)?,
+                    outcome: row.get(5)?,
+                })
+            },
+        )
+    }
+
+    /// Up to `limit` findings, one row a cell, errors first; of one account or of all.
+    pub fn findings(&self, account: Option<AccountId>, limit: usize) -> Result<Vec<FindingRow>, LedgerError> {
+        self.rows(
+            "list findings",
+            "SELECT account.supplier, account.number, severity, code, source, path, file, record, line, \"column\", message \
+             FROM finding LEFT JOIN account ON account.id = finding.account \
+             LEFT JOIN finding_cell ON finding_cell.finding = finding.id \
+             WHERE ?1 IS NULL OR finding.account = ?1 \
+             ORDER BY severity = 'error' DESC, severity = 'warning' DESC, account.supplier, account.number, finding.id, \
+                 finding_cell.position LIMIT ?2",
+            params![account.map(|id| id.0), limit as i64],
+            |row| {
+                Ok(FindingRow {
+                    import_supplier: row.get(0)?,
+                    external_account_number: row.get(1)?,
+                    severity: row.get(2)?,
+                    code: row.get(3)?,
+                    source: row.get(4)?,
+                    path: row.get(5)?,
+                    file: row.get(6)?,
+                    record: row.get::<_, Option<i64>>(7)?.map(|n| n as u64),
+                    line: row.get::<_, Option<i64>>(8)?.map(|n| n as u64),
+                    column: row.get(9)?,
+                    message: row.get(10)?,
+                })
+            },
+        )
+    }
+
+    /// Findings by severity: notices, warnings, errors.
+    pub fn count_findings(&self) -> Result<[u64; 3], LedgerError> {
+        let count = || {
+            self.connection.query_row(
+                "SELECT count(*) FILTER (WHERE severity = 'notice'), count(*) FILTER (WHERE severity = 'warning'), \
+                 count(*) FILTER (WHERE severity = 'error') FROM finding",
+                [],
+                |row| Ok([row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64]),
+            )
+        };
+        count().map_err(|e| self.sql("count findings", e))
+    }
+
+    /// Up to `limit` clusters of errors, the one with the most accounts first.
+    pub fn clusters(&self, limit: usize) -> Result<Vec<ClusterRow>, LedgerError> {
+        self.rows(
+            "cluster errors",
+            "SELECT code, source, path, file, \"column\", accounts, findings, message FROM v_error_clusters LIMIT ?",
+            [limit as i64],
+            |row| {
+                Ok(ClusterRow {
+                    code: row.get(0)?,
+                    source: row.get(1)?,
+                    path: row.get(2)?,
+                    file: row.get(3)?,
+                    column: row.get(4)?,
+                    accounts: row.get::<_, i64>(5)? as u64,
+                    findings: row.get::<_, i64>(6)? as u64,
+                    message: row.get(7)?,
+                })
+            },
+        )
+    }
+
+    /// Up to `limit` runs, newest first.
+    pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
+        self.rows(
+            "list runs",
+            "SELECT run, started_at, finished_at, command, exit_code, counts FROM v_runs ORDER BY run DESC LIMIT ?",
+            [limit as i64],
+            |row| {
+                Ok(RunRow {
+                    run: row.get(0)?,
+                    started_at: row.get(1)?,
+                    finished_at: row.get(2)?,
+                    command: row.get(3)?,
+                    exit_code: row.get(4)?,
+                    counts: row.get(5)?,
+                })
+            },
+        )
+    }
+
+    /// The newest build that came to its end.
+    pub fn newest_build(&self) -> Result<Option<BuildRow>, LedgerError> {
+        let query = || {
+            self.connection
+                .query_row(
+                    "SELECT id, finished_at, run_date, wave, whole, ready, rejected, held, withdrawn, unchanged, \
+                     changed_before_sending, changed_after_acceptance FROM build ORDER BY id DESC LIMIT 1",
+                    [],
+                    |row| {
+                        let count = |at| row.get::<_, i64>(at).map(|n| n as u64);
+                        Ok(BuildRow {
+                            id: BuildId(row.get(0)?),
+                            finished_at: row.get(1)?,
+                            run_date: row.get(2)?,
+                            wave: row.get(3)?,
+                            whole: row.get(4)?,
+                            summary: BuildSummary {
+                                ready: count(5)?,
+                                rejected: count(6)?,
+                                held: count(7)?,
+                                withdrawn: count(8)?,
+                                unchanged: count(9)?,
+                                changed_before_sending: count(10)?,
+                                changed_after_acceptance: count(11)?,
+                            },
+                        })
+                    },
+                )
+                .optional()
+        };
+        query().map_err(|e| self.sql("tell its newest build", e))
+    }
+
+    /// The extract files of the newest build, with their buckets.
+    pub fn files(&self) -> Result<Vec<FileRow>, LedgerError> {
+        self.rows(
+            "list extract files",
+            "SELECT file, \"table\", bytes, digest, records, quarantined, duplicate, orphaned, not_selected, filtered, \
+             rejected, used FROM v_extract_files WHERE build = (SELECT max(id) FROM build) ORDER BY \"table\", file",
+            [],
+            |row| {
+                let count = |at| row.get::<_, i64>(at).map(|n| n as u64);
+                Ok(FileRow {
+                    file: row.get(0)?,
+                    table: row.get(1)?,
+                    bytes: count(2)?,
+                    digest: row.get(3)?,
+                    records: count(4)?,
+                    quarantined: count(5)?,
+                    duplicate: count(6)?,
+                    orphaned: count(7)?,
+                    not_selected: count(8)?,
+                    filtered: count(9)?,
+                    rejected: count(10)?,
+                    used: count(11)?,
+                })
+            },
+        )
+    }
+
+    /// The identities as they were last worked out.
+    pub fn identities(&self) -> Result<Vec<IdentityRow>, LedgerError> {
+        self.rows(
+            "list identities",
+            "SELECT name, \"left\", \"right\", difference, balanced FROM v_identities",
+            [],
+            |row| {
+                Ok(IdentityRow {
+                    name: row.get(0)?,
+                    left: row.get(1)?,
+                    right: row.get(2)?,
+                    difference: row.get(3)?,
+                    balanced: row.get(4)?,
+                })
+            },
+        )
+    }
+
+    /// Counts that do not come from the accounts' states: from builds, intents and digests.
+    pub fn tally(&self) -> Result<Tally, LedgerError> {
+        let query = || {
+            // A refused or surely unsent create is no trace of the account at the target; of the others the newest
+            // tells. `not_sent` and a foreign import are not sendings of ours that came to anything.
+            self.connection.query_row(
+                "WITH newest AS (SELECT account, max(attempt) AS attempt FROM intent \
+                     WHERE coalesce(outcome, 'unknown') <> 'not_sent' GROUP BY account), \
+                 sent AS (SELECT coalesce(outcome, 'unknown') AS outcome FROM newest JOIN intent USING (account, attempt)), \
+                 last AS (SELECT max(id) AS id FROM build) \
+                 SELECT (SELECT count(*) FROM account), \
+                     (SELECT count(*) FROM account, last WHERE build = last.id), \
+                     (SELECT count(*) FROM account, last WHERE build = last.id AND verdict = 'ready'), \
+                     (SELECT count(*) FROM account, last WHERE build = last.id AND verdict = 'rejected'), \
+                     (SELECT count(*) FROM sent), \
+                     (SELECT count(*) FROM sent WHERE outcome IN ('scheduled', 'received', 'already_imported')), \
+                     (SELECT count(*) FROM sent WHERE outcome = 'refused'), \
+                     (SELECT count(*) FROM sent WHERE outcome = 'unknown'), \
+                     (SELECT count(*) FROM sent WHERE outcome = 'not_received'), \
+                     (SELECT count(*) FROM account WHERE origin = 'foreign'), \
+                     (SELECT count(*) FROM account WHERE accepted_digest <> digest)",
+                [],
+                |row| {
+                    let count = |at| row.get::<_, i64>(at).map(|n| n as u64);
+                    Ok(Tally {
+                        accounts: count(0)?,
+                        built: count(1)?,
+                        built_ready: count(2)?,
+                        built_rejected: count(3)?,
+                        sent: count(4)?,
+                        sent_accepted: count(5)?,
+                        sent_refused: count(6)?,
+                        sent_unknown: count(7)?,
+                        sent_not_received: count(8)?,
+                        foreign: count(9)?,
+                        drifted: count(10)?,
+                    })
+                },
+            )
+        };
+        query().map_err(|e| self.sql("count what was sent", e))
+    }
+
+    /// The names of the accounts in `state`, in order, at most `limit`.
+    pub fn keys_in(&self, state: State, limit: usize) -> Result<Vec<AccountKey>, LedgerError> {
+        self.rows(
+            "list accounts",
+            "SELECT supplier, number FROM account WHERE state = ? ORDER BY supplier, number LIMIT ?",
+            params![state, limit as i64],
+            |row| key(row, 0),
+        )
+    }
+}

@@ -1,0 +1,442 @@
+//! What submission asks of the ledger and tells it: claims, intents, outcomes.
+//!
+//! Changes come in batches and each batch is one transaction, so that the cost of durability is shared by all the
+//! accounts in it. Nothing here waits for the network.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+
+use crate::account::{AccountKey, Digest};
+use crate::finding::Finding;
+
+use super::build::{Source, insert_finding};
+use super::state::Event;
+use super::{AccountId, BuildId, Ledger, LedgerError, PayloadPlace, RunId, State, WriteError, now, stamp};
+
+/// An account that may be sent now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Its row.
+    pub id: AccountId,
+    /// Its name.
+    pub key: AccountKey,
+    /// Of the payload to send.
+    pub digest: Digest,
+    /// The build whose payload file holds it.
+    pub build: BuildId,
+    /// Where in that file.
+    pub place: PayloadPlace,
+    /// Intents so far, of any run.
+    pub attempts: u32,
+    /// Whether an earlier create of ours may have taken effect, so that the target's status is read first.
+    pub may_be_there: bool,
+}
+
+/// An account whose import is on its way, or may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Its row.
+    pub id: AccountId,
+    /// Its name.
+    pub key: AccountKey,
+    /// `unknown` or `submitted`.
+    pub state: State,
+    /// What was read of the target before the newest create.
+    pub baseline: Option<RemoteStatus>,
+    /// Of the payload in that create.
+    pub sent: Option<Digest>,
+}
+
+/// The status of an import as the target gave it; what tells one attempt's end from an older one's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteStatus {
+    /// The status word.
+    pub status: String,
+    /// When it was last modified, in the target's own spelling.
+    pub modified: Option<String>,
+}
+
+/// Which endpoint an exchange was with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeKind {
+    /// The validate endpoint.
+    Validate,
+    /// The create endpoint.
+    Create,
+    /// The status endpoint.
+    Status,
+}
+
+impl ExchangeKind {
+    /// As it is spelt in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Create => "create",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// One HTTP exchange, as it is kept.
+#[derive(Clone, Debug)]
+pub struct ExchangeRecord {
+    /// With which endpoint.
+    pub kind: ExchangeKind,
+    /// When the request began.
+    pub started_at: DateTime<Utc>,
+    /// Until the reply was whole, in milliseconds.
+    pub duration_ms: u64,
+    /// None: there was no reply.
+    pub http_status: Option<u16>,
+    /// What it told us, in one word.
+    pub outcome: String,
+}
+
+/// What a validation said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validation {
+    /// Nothing to complain of.
+    Valid,
+    /// There are findings.
+    Refused,
+    /// The target has the account already.
+    AlreadyImported,
+}
+
+impl Validation {
+    /// As it is spelt in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Refused => "refused",
+            Self::AlreadyImported => "already_imported",
+        }
+    }
+}
+
+/// Something to make durable.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A create is about to be sent.
+    Intent {
+        /// Of which account.
+        account: AccountId,
+        /// With which payload.
+        digest: Digest,
+        /// What was read of the target before, if anything was asked and found.
+        baseline: Option<RemoteStatus>,
+    },
+    /// An exchange has ended.
+    Outcome(Box<Outcome>),
+}
+
+/// What an exchange told of an account.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The account.
+    pub account: AccountId,
+    /// The exchange.
+    pub exchange: ExchangeRecord,
+    /// What it means for the account; none for validations and for reads that mean nothing.
+    pub event: Option<Event>,
+    /// The status, if one was read.
+    pub status: Option<RemoteStatus>,
+    /// The Kraken account number, if it was told.
+    pub kraken_identifier: Option<String>,
+    /// Of validations: which payload, with what result.
+    pub validation: Option<(Digest, Validation)>,
+    /// What the target complains of.
+    pub findings: Vec<Finding>,
+}
+
+impl Ledger {
+    /// Up to `limit` accounts that are `ready`, in the order of their rows, behind `after`, of `wave` if one is named.
+    pub fn claims(
+        &self,
+        after: Option<AccountId>,
+        wave: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Claim>, LedgerError> {
+        self.rows(
+            "tell what is ready",
+            "SELECT account.id, supplier, number, account.digest, payload.build, block_offset, block_bytes, start, bytes, \
+             attempts, EXISTS (SELECT 1 FROM intent WHERE intent.account = account.id AND effective) \
+             FROM account JOIN payload ON payload.account = account.id AND payload.digest = account.digest \
+             WHERE state = 'ready' AND account.id > ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account \
+                 WHERE wave = ?2 AND wave_account.number = account.number AND wave_account.supplier IN ('', account.supplier))) \
+             ORDER BY account.id LIMIT ?3",
+            params![after.map_or(0, |id| id.0), wave, limit as i64],
+            |row| {
+                Ok(Claim {
+                    id: AccountId(row.get(0)?),
+                    key: key(row, 1)?,
+                    digest: row.get(3)?,
+                    build: BuildId(row.get(4)?),
+                    place: PayloadPlace {
+                        block_offset: row.get::<_, i64>(5)? as u64,
+                        block_bytes: row.get(6)?,
+                        start: row.get(7)?,
+                        bytes: row.get(8)?,
+                    },
+                    attempts: row.get(9)?,
+                    may_be_there: row.get(10)?,
+                })
+            },
+        )
+    }
+
+    /// Up to `limit` accounts that are in `state` (`unknown` or `submitted`), in the order of their rows, behind `after`.
+    pub fn open_accounts(
+        &self,
+        state: State,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<Vec<Open>, LedgerError> {
+        self.rows(
+            "tell what is on its way",
+            "SELECT account.id, supplier, number, state, baseline_status, baseline_modified, intent.digest \
+             FROM account LEFT JOIN intent ON intent.account = account.id AND intent.attempt = account.attempts \
+             WHERE state = ?1 AND account.id > ?2 ORDER BY account.id LIMIT ?3",
+            params![state, after.map_or(0, |id| id.0), limit as i64],
+            |row| {
+                Ok(Open {
+                    id: AccountId(row.get(0)?),
+                    key: key(row, 1)?,
+                    state: row.get(3)?,
+                    baseline: remote_status(row, 4)?,
+                    sent: row.get(6)?,
+                })
+            },
+        )
+    }
+
+    /// Makes `changes` durable, all or none, and gives each account's state after its change.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Illegal`] if an account can't take its change; then none of them is made.
+    pub fn record(&mut self, run: RunId, changes: &[Change]) -> Result<Vec<State>, LedgerError> {
+        self.write("record what was sent", |transaction, _| {
+            changes
+                .iter()
+                .map(|change| match change {
+                    Change::Intent { account, digest, baseline } => {
+                        write_intent(transaction, run, *account, *digest, baseline.as_ref())
+                    }
+                    Change::Outcome(outcome) => write_outcome(transaction, run, outcome),
+                })
+                .collect()
+        })
+    }
+}
+
+/// An account's row, as far as an outcome asks.
+struct Current {
+    state: State,
+    verdict: String,
+    attempts: i64,
+}
+
+fn write_intent(
+    transaction: &Transaction<'_>,
+    run: RunId,
+    account: AccountId,
+    digest: Digest,
+    baseline: Option<&RemoteStatus>,
+) -> Result<State, WriteError> {
+    let current = current(transaction, account)?;
+    let state = step(transaction, account, current.state, Event::Intent)?;
+    let attempt = current.attempts + 1;
+    let now = now();
+    transaction
+        .prepare_cached(
+            "INSERT INTO intent (account, attempt, run, digest, baseline_status, baseline_modified, written_at) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            account.0,
+            attempt,
+            run.0,
+            digest,
+            baseline.map(|b| &b.status),
+            baseline.and_then(|b| b.modified.as_ref()),
+            now
+        ])?;
+    transaction
+        .prepare_cached("UPDATE account SET state = ?, attempts = ?, updated_at = ? WHERE id = ?")?
+        .execute(params![state, attempt, now, account.0])?;
+    Ok(state)
+}
+
+fn write_outcome(transaction: &Transaction<'_>, run: RunId, outcome: &Outcome) -> Result<State, WriteError> {
+    let account = outcome.account;
+    let current = current(transaction, account)?;
+    let attempt = (outcome.exchange.kind == ExchangeKind::Create).then_some(current.attempts);
+    write_exchange(transaction, run, account, attempt, &outcome.exchange)?;
+    if let Some((digest, validation)) = outcome.validation {
+        transaction
+            .prepare_cached(
+                "UPDATE account SET validated_digest = ?, validated_at = ?, validated_result = ? WHERE id = ?",
+            )?
+            .execute(params![digest, stamp(outcome.exchange.started_at), validation.as_str(), account.0])?;
+    }
+    let state = match outcome.event {
+        Some(event) => take_event(transaction, outcome, &current, event)?,
+        None => current.state,
+    };
+    let settled = state != current.state && matches!(state, State::Submitted | State::Processed);
+    if settled || !outcome.findings.is_empty() || outcome.validation.is_some() {
+        transaction
+            .prepare_cached("DELETE FROM finding WHERE account = ? AND source = 'remote'")?
+            .execute([account.0])?;
+    }
+    for finding in &outcome.findings {
+        insert_finding(transaction, Some(account.0), Source::Remote(attempt), finding)?;
+    }
+    Ok(state)
+}
+
+/// Moves the account on and writes down what the event says of its newest intent.
+fn take_event(
+    transaction: &Transaction<'_>,
+    outcome: &Outcome,
+    current: &Current,
+    event: Event,
+) -> Result<State, WriteError> {
+    let account = outcome.account;
+    let mut state = step(transaction, account, current.state, event)?;
+    if state == State::Ready && current.verdict != "ready" {
+        // While the account was away, a build made up its mind about it.
+        let event = if current.verdict == "gone" { Event::Gone } else { Event::BuiltRejected };
+        state = step(transaction, account, state, event)?;
+    }
+    let origin = match state {
+        State::Processed => Some(origin(transaction, account, current, event)?),
+        _ => None,
+    };
+    if let Some(told) = told_of_intent(current.state, event) {
+        transaction
+            .prepare_cached("UPDATE intent SET outcome = ? WHERE account = ? AND attempt = ?")?
+            .execute(params![told, account.0, current.attempts])?;
+    }
+    // The payload that the target took is the newest of ours that may have arrived.
+    transaction
+        .prepare_cached(
+            "UPDATE account SET state = ?2, updated_at = iif(state = ?2, updated_at, ?3), \
+             origin = coalesce(?4, origin), kraken_identifier = coalesce(?5, kraken_identifier), \
+             remote_status = coalesce(?6, remote_status), remote_modified = iif(?6 IS NULL, remote_modified, ?7), \
+             accepted_digest = iif(?2 IN ('submitted', 'processed') AND coalesce(?4, 'ours') = 'ours', \
+                 (SELECT digest FROM intent WHERE account = ?1 \
+                  AND effective \
+                  ORDER BY attempt DESC LIMIT 1), NULL) WHERE id = ?1",
+        )?
+        .execute(params![
+            account.0,
+            state,
+            now(),
+            origin,
+            outcome.kraken_identifier,
+            outcome.status.as_ref().map(|s| &s.status),
+            outcome.status.as_ref().and_then(|s| s.modified.as_ref())
+        ])?;
+    Ok(state)
+}
+
+/// What an event says of the newest intent, in the words of `intent.outcome`.
+fn told_of_intent(from: State, event: Event) -> Option<&'static str> {
+    match (from, event) {
+        (State::Sending, Event::Scheduled) => Some("scheduled"),
+        (State::Sending, Event::Refused) => Some("refused"),
+        (State::Sending, Event::AlreadyImported) => Some("already_imported"),
+        (State::Sending, Event::NotSent) => Some("not_sent"),
+        (State::Sending, Event::Unclear) => Some("unknown"),
+        (State::Unknown, Event::NotReceived) => Some("not_received"),
+        (
+            State::Unknown,
+            Event::StatusPending | Event::StatusProcessed | Event::StatusErrored | Event::StatusCancelled,
+        ) => Some("received"),
+        _ => None,
+    }
+}
+
+/// Whether a processed account is ours: some create of ours, other than one that was told "already imported", may
+/// have taken effect. An intent whose status read found nothing counts, because the read may have come too early.
+fn origin(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    current: &Current,
+    event: Event,
+) -> Result<&'static str, WriteError> {
+    let behind = if event == Event::AlreadyImported { current.attempts } else { current.attempts + 1 };
+    let ours = transaction
+        .prepare_cached("SELECT 1 FROM intent WHERE account = ? AND attempt < ? AND effective")?
+        .exists(params![account.0, behind])?;
+    Ok(if ours { "ours" } else { "foreign" })
+}
+
+fn write_exchange(
+    transaction: &Transaction<'_>,
+    run: RunId,
+    account: AccountId,
+    attempt: Option<i64>,
+    exchange: &ExchangeRecord,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "INSERT INTO exchange (run, account, attempt, kind, started_at, duration_ms, http_status, outcome) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            run.0,
+            account.0,
+            attempt,
+            exchange.kind.as_str(),
+            stamp(exchange.started_at),
+            exchange.duration_ms as i64,
+            exchange.http_status,
+            exchange.outcome
+        ])?;
+    Ok(())
+}
+
+fn current(transaction: &Transaction<'_>, account: AccountId) -> Result<Current, WriteError> {
+    let row = transaction
+        .prepare_cached("SELECT state, verdict, attempts FROM account WHERE id = ?")?
+        .query_row([account.0], |row| Ok(Current { state: row.get(0)?, verdict: row.get(1)?, attempts: row.get(2)? }))
+        .optional()?;
+    row.ok_or_else(|| {
+        LedgerError::NoSuchAccount { what: format!("the ledger has no account row {}", account.0) }.into()
+    })
+}
+
+/// The state after `event`, or an error that names the account.
+pub(super) fn step(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    state: State,
+    event: Event,
+) -> Result<State, WriteError> {
+    state.next(event).or_else(|source| {
+        let account = transaction.query_row(
+            "SELECT supplier || '/' || number FROM account WHERE id = ?",
+            [account.0],
+            |row| row.get(0),
+        )?;
+        Err(LedgerError::Illegal { account, source }.into())
+    })
+}
+
+/// The account's name from two columns at `at`.
+pub(super) fn key(row: &Row<'_>, at: usize) -> rusqlite::Result<AccountKey> {
+    Ok(AccountKey::new(row.get::<_, String>(at)?, row.get::<_, String>(at + 1)?))
+}
+
+/// A remote status from two columns at `at`.
+pub(super) fn remote_status(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<RemoteStatus>> {
+    let status: Option<String> = row.get(at)?;
+    let modified = row.get(at + 1)?;
+    Ok(status.map(|status| RemoteStatus { status, modified }))
+}

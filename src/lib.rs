@@ -10,7 +10,10 @@
 
 pub mod account;
 pub mod contract;
+pub mod extract;
 pub mod finding;
-pub mod rules;
-pub mod target;
 pub mod ledger;
+pub mod mapping;
+pub mod rules;
+pub mod stage;
+pub mod target;

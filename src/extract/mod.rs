@@ -1,0 +1,169 @@
+//! Extract: the bytes of flat files become records.
+//!
+//! A file is cut into regions of whole lines that are read in parallel ([`region`]); a region's bytes are cut into
+//! records by the csv crate, whose positions say where each starts ([`record`]). One record that cannot be read is
+//! quarantined and the rest goes on. What the sender promised about the files is checked in [`manifest`].
+//!
+//! Knows nothing of types, keys or accounts: that is the stage's.
+
+pub mod manifest;
+pub mod record;
+pub mod region;
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::account::Digest;
+use crate::mapping::Dialect;
+
+/// A file of the extract that plays a table's part, its header read.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// Its name relative to the extract directory, as findings tell it.
+    pub name: Arc<str>,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// The names in its header; empty when the file is.
+    pub header: Vec<String>,
+    /// Offset of the first byte after the header.
+    pub data_start: u64,
+}
+
+/// Why a file cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtractError {
+    /// The operating system said no.
+    #[error("failed to read {path}", path = path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        source: io::Error,
+    },
+    /// The pattern of a table is no glob.
+    #[error("table `{table}`: `{pattern}` is no file pattern: {message}")]
+    Pattern {
+        /// The table.
+        table: String,
+        /// What the mapping says.
+        pattern: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// No file plays a table's part.
+    #[error("table `{table}`: no file matches `{pattern}` in {directory}", directory = directory.display())]
+    NoFile {
+        /// The table.
+        table: String,
+        /// What the mapping says.
+        pattern: String,
+        /// Where it was looked for.
+        directory: PathBuf,
+    },
+    /// The first line is no header.
+    #[error("{path}:1: the header cannot be read: {message}", path = path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The manifest cannot be used.
+    #[error("{path}:{line}: {message}", path = path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// A file was written to while it was read.
+    #[error("{path} changed while it was read; run again when it is complete", path = path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl ExtractError {
+    pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Read { path, source }
+    }
+}
+
+/// The files in `directory` that match `pattern`, by name, their headers read.
+pub fn find_files(
+    directory: &Path,
+    table: &str,
+    pattern: &str,
+    dialect: &Dialect,
+) -> Result<Vec<SourceFile>, ExtractError> {
+    let full = directory.join(pattern);
+    let bad_pattern = |message: String| ExtractError::Pattern { table: table.into(), pattern: pattern.into(), message };
+    let escaped = glob::Pattern::escape(&directory.display().to_string());
+    let paths = glob::glob(&format!("{escaped}/{pattern}")).map_err(|error| bad_pattern(error.to_string()))?;
+    let mut found: Vec<PathBuf> = paths
+        .map(|path| path.map_err(|error| ExtractError::Read { path: full.clone(), source: error.into() }))
+        .collect::<Result<_, _>>()?;
+    found.retain(|path| path.is_file());
+    found.sort();
+    if found.is_empty() {
+        return Err(ExtractError::NoFile { table: table.into(), pattern: pattern.into(), directory: directory.into() });
+    }
+    found.into_iter().map(|path| open(directory, path, dialect)).collect()
+}
+
+/// Reads the header of `path`.
+fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile, ExtractError> {
+    let mut file = File::open(&path).map_err(ExtractError::read(&path))?;
+    let bytes = file.metadata().map_err(ExtractError::read(&path))?.len();
+    let mut head = Vec::new();
+    let mut chunk = [0; 16 * 1024];
+    let end = loop {
+        let read = file.read(&mut chunk).map_err(ExtractError::read(&path))?;
+        if let Some(at) = memchr::memchr(b'\n', &chunk[..read]) {
+            head.extend_from_slice(&chunk[..=at]);
+            break head.len();
+        }
+        head.extend_from_slice(&chunk[..read]);
+        if read == 0 || head.len() > record::RECORD_BYTES_MAX {
+            break head.len();
+        }
+    };
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    let mut cells = csv::ByteRecord::new();
+    record::csv_reader(dialect, text).read_byte_record(&mut cells).map_err(|error| ExtractError::Header {
+        path: path.clone(),
+        message: error.to_string(),
+    })?;
+    let header = cells
+        .iter()
+        .map(|cell| String::from_utf8(cell.trim_ascii().to_vec()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| ExtractError::Header { path: path.clone(), message: "it is not UTF-8".into() })?;
+    let name = path.strip_prefix(directory).unwrap_or(&path).display().to_string().into();
+    Ok(SourceFile { name, path, bytes, header, data_start: end as u64 })
+}
+
+/// SHA-256 of the whole file, as `sha256sum` would print it.
+pub fn digest(path: &Path) -> Result<Digest, ExtractError> {
+    let mut file = File::open(path).map_err(ExtractError::read(path))?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; 256 * 1024];
+    loop {
+        let read = file.read(&mut chunk).map_err(ExtractError::read(path))?;
+        if read == 0 {
+            return Ok(Digest(hasher.finalize().into()));
+        }
+        hasher.update(&chunk[..read]);
+    }
+}

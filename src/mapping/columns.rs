@@ -1,0 +1,275 @@
+//! The columns of one table, resolved: what is read of its files, and which columns are made from that.
+
+use std::sync::Arc;
+
+use super::document::{Problems, did_you_mean};
+use super::lookup::Lookup;
+use super::model::{Condition, Line, Mapping, ReadAs, Source, Span, Table, Unit};
+use super::plan::{Input, Leaf, Link, ReadColumn, TESTS_MAX, TablePlan, Template, Test};
+use super::read::Defaults;
+use super::value::{Choices, Convert, DateFormat, Scale};
+
+/// Gathers what the mapping asks of one table.
+pub(super) struct TableCompiler<'m> {
+    table: &'m Table,
+    mapping: &'m Mapping,
+    plan: TablePlan,
+}
+
+/// Declared columns may name declared columns; this deep, and no deeper.
+const DECLARED_DEPTH_MAX: usize = 8;
+
+impl<'m> TableCompiler<'m> {
+    pub(super) fn new(table: &'m Table, mapping: &'m Mapping) -> Self {
+        let plan = TablePlan {
+            name: table.name.as_str().into(),
+            files: table.files.clone(),
+            dialect: table.dialect.clone(),
+            on_lost: table.on_lost,
+            rest: table.rest,
+            reads: Vec::new(),
+            unused: table.unused.clone(),
+            templates: Vec::new(),
+            leaves: Vec::new(),
+            tests: Vec::new(),
+            key: Vec::new(),
+            key_columns: Vec::new(),
+            links: Vec::new(),
+            is_parent: false,
+            span: table.span.clone(),
+        };
+        Self { table, mapping, plan }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.table.name
+    }
+
+    pub(super) fn finish(self) -> TablePlan {
+        self.plan
+    }
+
+    pub(super) fn mark_parent(&mut self) {
+        self.plan.is_parent = true;
+    }
+
+    pub(super) fn compile_key(&mut self, problems: &mut Problems) {
+        for (name, span) in &self.table.key {
+            if let Some((input, columns)) = self.input(name, span, problems) {
+                self.plan.key.push(input);
+                self.plan.key_columns.extend(columns);
+            }
+        }
+    }
+
+    /// The names of the source columns `numbers`.
+    pub(super) fn column_names(&self, numbers: &[usize]) -> Vec<Arc<str>> {
+        numbers.iter().map(|number| self.plan.reads[*number].name.clone()).collect()
+    }
+
+    fn read(&mut self, name: &str, span: &Span) -> usize {
+        let known = self.plan.reads.iter().position(|column| *column.name == *name);
+        known.unwrap_or_else(|| {
+            self.plan.reads.push(ReadColumn { name: name.into(), span: span.clone() });
+            self.plan.reads.len() - 1
+        })
+    }
+
+    /// The text of a source or declared column, and the source columns behind it.
+    fn input(&mut self, name: &str, span: &Span, problems: &mut Problems) -> Option<(Input, Vec<usize>)> {
+        let line = match self.table.columns.get(name) {
+            None => return Some(self.cell(name, span)),
+            Some(_) => self.merged(&column_line(name, span), problems)?,
+        };
+        let (input, columns) = self.source(&line, problems)?;
+        match self.lookup(&line, problems)? {
+            None => Some((input, columns)),
+            Some((lookup, column)) => Some((Input::Lookup(Box::new(input), lookup, column), columns)),
+        }
+    }
+
+    fn cell(&mut self, name: &str, span: &Span) -> (Input, Vec<usize>) {
+        let number = self.read(name, span);
+        (Input::Cell(number), vec![number])
+    }
+
+    /// `line` with whatever the declared column that it names says and it does not.
+    pub(super) fn merged(&self, line: &Line, problems: &mut Problems) -> Option<Line> {
+        let mut merged = line.clone();
+        for _ in 0..DECLARED_DEPTH_MAX {
+            let Source::Column(name) = &merged.source else { return Some(merged) };
+            let Some(declared) = self.table.columns.get(name) else { return Some(merged) };
+            let own_name = declared.source == Source::Column(name.clone());
+            if merged.lookup.is_some() && declared.lookup.is_some() {
+                problems.add(&line.span, format!("`{name}` is declared with a lookup already"), None);
+                return None;
+            }
+            merged.source = declared.source.clone();
+            merged.read_as = merged.read_as.or(declared.read_as);
+            if merged.lookup.is_none() {
+                merged.lookup.clone_from(&declared.lookup);
+                merged.take.clone_from(&declared.take);
+            }
+            merged.format = merged.format.or_else(|| declared.format.clone());
+            merged.zone = merged.zone.or_else(|| declared.zone.clone());
+            merged.ambiguous = merged.ambiguous.or(declared.ambiguous);
+            merged.unit = merged.unit.or(declared.unit);
+            merged.places = merged.places.or(declared.places);
+            merged.empty = merged.empty.or_else(|| declared.empty.clone());
+            merged.default = merged.default.or_else(|| declared.default.clone());
+            if own_name {
+                return Some(merged);
+            }
+        }
+        problems.add(&line.span, "declared columns name each other in a circle", None);
+        None
+    }
+
+    /// The text that `line` reads, before its lookup.
+    pub(super) fn source(&mut self, line: &Line, problems: &mut Problems) -> Option<(Input, Vec<usize>)> {
+        match &line.source {
+            Source::Column(name) => Some(self.cell(name, &line.span)),
+            Source::Template(text) => self.template(text, &line.span, problems),
+            Source::Constant(_) => {
+                problems.add(&line.span, "a declared column reads a column, not a constant", None);
+                None
+            }
+        }
+    }
+
+    fn template(&mut self, text: &str, span: &Span, problems: &mut Problems) -> Option<(Input, Vec<usize>)> {
+        let mut environment = minijinja::Environment::new();
+        environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        if let Err(error) = environment.add_template_owned("expr", text.to_owned()) {
+            problems.add(span, format!("`expr` is no template: {error}"), None);
+            return None;
+        }
+        let names = environment.get_template("expr").map(|template| template.undeclared_variables(false));
+        let mut names: Vec<String> = names.into_iter().flatten().collect();
+        names.sort();
+        let (mut variables, mut columns) = (Vec::new(), Vec::new());
+        for name in names {
+            let (input, behind) = self.input(&name, span, problems)?;
+            columns.extend(behind);
+            variables.push((name, input));
+        }
+        self.plan.templates.push(Template { environment, variables });
+        Some((Input::Template(self.plan.templates.len() - 1), columns))
+    }
+
+    /// The lookup of `line` and the number of its value column; the outer option is none after a problem.
+    pub(super) fn lookup(&self, line: &Line, problems: &mut Problems) -> Option<Option<(Arc<Lookup>, usize)>> {
+        let Some((name, _)) = &line.lookup else { return Some(None) };
+        let lookup = self.mapping.lookups.get(name)?;
+        let take = line.take.as_ref();
+        match (lookup.value_column(take.map(|(name, _)| name.as_str())), take) {
+            (Some(column), _) => Some(Some((lookup.clone(), column))),
+            (None, Some((take, span))) => {
+                let help = did_you_mean(take, lookup.columns.iter().map(String::as_str));
+                problems.add(span, format!("lookup `{name}` has no column `{take}`"), help);
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// The number of the leaf that is made in this way.
+    pub(super) fn leaf(&mut self, leaf: Leaf) -> usize {
+        let same = |known: &Leaf| {
+            known.input == leaf.input
+                && known.convert == leaf.convert
+                && known.empty == leaf.empty
+                && known.default == leaf.default
+        };
+        self.plan.leaves.iter().position(same).unwrap_or_else(|| {
+            self.plan.leaves.push(leaf);
+            self.plan.leaves.len() - 1
+        })
+    }
+
+    /// The leaf by which `column` orders: dates and numbers by value, everything else by its bytes.
+    pub(super) fn order_leaf(
+        &mut self,
+        column: &str,
+        span: &Span,
+        defaults: &Defaults,
+        problems: &mut Problems,
+    ) -> Option<usize> {
+        let (input, columns) = self.input(column, span, problems)?;
+        let declared = self.table.columns.contains_key(column);
+        let line = if declared { self.merged(&column_line(column, span), problems)? } else { column_line(column, span) };
+        let convert = match line.read_as {
+            Some(read_as) if line.lookup.is_none() && read_as != ReadAs::Bool => {
+                convert(read_as, &line, defaults, problems)?
+            }
+            _ => Convert::Text,
+        };
+        Some(self.leaf(Leaf { input, convert, empty: None, default: None, columns }))
+    }
+
+    /// The bit of `condition` in a record's mask.
+    pub(super) fn test(&mut self, condition: &Condition, problems: &mut Problems) -> u32 {
+        let Some((input, _)) = self.input(&condition.column, &condition.span, problems) else { return 0 };
+        let test = Test { input, texts: condition.texts.clone(), negated: condition.negated };
+        let bit = self.plan.tests.iter().position(|known| *known == test).unwrap_or_else(|| {
+            self.plan.tests.push(test);
+            self.plan.tests.len() - 1
+        });
+        if bit >= TESTS_MAX {
+            let message = format!("table `{}` has more than {TESTS_MAX} different conditions", self.plan.name);
+            problems.add(&condition.span, message, None);
+            return 0;
+        }
+        1 << bit
+    }
+
+    /// The number of the link to table `parent` through the columns `names`.
+    pub(super) fn link(&mut self, parent: usize, names: &[(String, Span)], problems: &mut Problems) -> usize {
+        let (mut inputs, mut columns) = (Vec::new(), Vec::new());
+        for (name, span) in names {
+            if let Some((input, behind)) = self.input(name, span, problems) {
+                inputs.push(input);
+                columns.extend(behind);
+            }
+        }
+        let link = Link { parent, inputs, columns };
+        self.plan.links.iter().position(|known| *known == link).unwrap_or_else(|| {
+            self.plan.links.push(link);
+            self.plan.links.len() - 1
+        })
+    }
+}
+
+fn column_line(name: &str, span: &Span) -> Line {
+    super::read::plain_line(Source::Column(name.to_owned()), span.clone())
+}
+
+/// The conversion that `read_as` and the rest of `line` ask for.
+pub(super) fn convert(read_as: ReadAs, line: &Line, defaults: &Defaults, problems: &mut Problems) -> Option<Convert> {
+    let format = |default: &str, problems: &mut Problems| {
+        let pattern = line.format.as_deref().unwrap_or(default);
+        DateFormat::new(pattern).map_err(|message| problems.add(&line.span, message, None)).ok()
+    };
+    Some(match read_as {
+        ReadAs::Text => Convert::Text,
+        ReadAs::Integer => Convert::Integer,
+        ReadAs::Decimal => Convert::Decimal(Scale { shift: 0, places: line.places }),
+        ReadAs::Money if line.unit == Some(Unit::Pence) => {
+            Convert::Decimal(Scale { shift: 2, places: Some(line.places.unwrap_or(2)) })
+        }
+        ReadAs::Money => Convert::Decimal(Scale { shift: 0, places: line.places }),
+        ReadAs::Date => Convert::Date(format(&defaults.date, problems)?),
+        ReadAs::DateTime => {
+            let name = line.zone.as_deref().unwrap_or(&defaults.zone);
+            let Ok(zone) = name.parse() else {
+                problems.add(&line.span, format!("`{name}` is no time zone (an example: Europe/London)"), None);
+                return None;
+            };
+            Convert::DateTime(format(&defaults.datetime, problems)?, zone, line.ambiguous.unwrap_or_default())
+        }
+        ReadAs::Bool => {
+            let texts = defaults.bool.iter().map(|(text, _)| text.clone()).collect();
+            Convert::Choice(Arc::new(Choices { name: "flag".into(), texts }))
+        }
+    })
+}

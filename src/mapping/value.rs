@@ -1,0 +1,435 @@
+//! From the text of a cell to a value, exactly.
+//!
+//! | kind | stored as |
+//! | --- | --- |
+//! | text | a handle: see [`crate::stage::column`] |
+//! | code | number of a lookup row, flag or choice, from [`CODE_BASE`] |
+//! | date | days since 1970-01-01 |
+//! | date and time | seconds since 1970-01-01T00:00:00Z |
+//! | integer | `value << 5 \| leading zeros`, so that an id keeps its zeros and still orders by value |
+//! | decimal | unscaled at a scale fixed by the line, or `unscaled << 4 \| scale` where digits stay as written |
+
+use std::sync::Arc;
+
+use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc};
+use chrono_tz::Tz;
+
+use super::lookup::Lookup;
+use super::model::Ambiguous;
+use crate::finding::shape;
+
+/// The code of the first lookup row, flag or choice; the numbers below say absent and faulty.
+pub const CODE_BASE: u16 = 2;
+
+/// Digits a number may have, so that it is exact in its column.
+const DIGITS_MAX: u32 = 17;
+
+/// How the text of a cell becomes a value.
+#[derive(Clone, Debug)]
+pub enum Convert {
+    /// As it stands.
+    Text,
+    /// The code of a lookup: the number of its row.
+    Lookup(Arc<Lookup>),
+    /// One of some texts: its number. Used for flags and for the contract's own closed lists.
+    Choice(Arc<Choices>),
+    /// A whole number.
+    Integer,
+    /// A decimal number.
+    Decimal(Scale),
+    /// A calendar date.
+    Date(DateFormat),
+    /// A date and time.
+    DateTime(DateFormat, Tz, Ambiguous),
+}
+
+/// The texts of a closed list.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Choices {
+    /// What the list is, for messages: `flag`, or the contract's name for it.
+    pub name: String,
+    /// The texts.
+    pub texts: Vec<String>,
+}
+
+/// How the digits after the point are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Scale {
+    /// Digits to add for the unit: 2 for pence.
+    pub shift: u32,
+    /// Digits that are written: more are a fault. `None`: as many as there are.
+    pub places: Option<u32>,
+}
+
+/// What a cell became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell<'a> {
+    /// Text, unchanged.
+    Text(&'a [u8]),
+    /// A code.
+    Code(u16),
+    /// A date, or a number in its packed form.
+    Number(i64),
+}
+
+/// Why a cell could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misread {
+    /// The finding's code.
+    pub code: &'static str,
+    /// What was expected, and the shape of what was there.
+    pub message: String,
+}
+
+impl Misread {
+    fn new(code: &'static str, expected: &str, text: &[u8]) -> Self {
+        let found = shape(&String::from_utf8_lossy(text));
+        Self { code, message: format!("expected {expected}, found text of the shape `{found}`") }
+    }
+}
+
+impl PartialEq for Convert {
+    /// Whether two conversions give the same column.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text, Self::Text) | (Self::Integer, Self::Integer) => true,
+            (Self::Lookup(a), Self::Lookup(b)) => Arc::ptr_eq(a, b),
+            (Self::Choice(a), Self::Choice(b)) => a == b,
+            (Self::Decimal(a), Self::Decimal(b)) => a == b,
+            (Self::Date(a), Self::Date(b)) => a == b,
+            (Self::DateTime(a, za, ma), Self::DateTime(b, zb, mb)) => a == b && za == zb && ma == mb,
+            _ => false,
+        }
+    }
+}
+
+impl Convert {
+    /// Reads the text of one cell that is not blank.
+    pub fn read<'a>(&self, text: &'a [u8]) -> Result<Cell<'a>, Misread> {
+        match self {
+            Self::Text => Ok(Cell::Text(text)),
+            Self::Lookup(lookup) => match lookup.row(text) {
+                Some(row) => Ok(Cell::Code(row as u16 + CODE_BASE)),
+                None => {
+                    let expected = format!("a code of lookup `{}`", lookup.name);
+                    Err(Misread::new("unknown_code", &expected, text))
+                }
+            },
+            Self::Choice(choices) => match choices.texts.iter().position(|known| known.as_bytes() == text) {
+                Some(number) => Ok(Cell::Code(number as u16 + CODE_BASE)),
+                None => Err(choices.misread(text)),
+            },
+            Self::Integer => integer(text).map(Cell::Number).ok_or_else(|| {
+                Misread::new("malformed_integer", &format!("a whole number of at most {DIGITS_MAX} digits"), text)
+            }),
+            Self::Decimal(scale) => scale.read(text).map(Cell::Number),
+            Self::Date(format) => match format.date(text) {
+                Some(date) => Ok(Cell::Number(i64::from(days(date)))),
+                None => Err(Misread::new("malformed_date", &format!("a date as {}", format.pattern), text)),
+            },
+            Self::DateTime(format, zone, ambiguous) => datetime(format, *zone, *ambiguous, text).map(Cell::Number),
+        }
+    }
+}
+
+impl Choices {
+    fn misread(&self, text: &[u8]) -> Misread {
+        let mut expected = self.texts.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if self.texts.len() > 8 {
+            expected.push_str(", …");
+        }
+        let code = if self.name == "flag" { "malformed_flag" } else { "invalid_choice" };
+        Misread::new(code, &format!("one of {expected}"), text)
+    }
+}
+
+/// Days from 1970-01-01 to `date`.
+#[must_use]
+pub fn days(date: NaiveDate) -> i32 {
+    date.to_epoch_days()
+}
+
+/// The date `days` after 1970-01-01.
+#[must_use]
+pub fn date(days: i32) -> Option<NaiveDate> {
+    NaiveDate::from_epoch_days(days)
+}
+
+/// A whole number, packed.
+fn integer(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix(b"-") {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    if digits.is_empty() || digits.len() > DIGITS_MAX as usize || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let value = digits.iter().fold(0_i64, |value, digit| value * 10 + i64::from(digit - b'0'));
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count().min(digits.len() - 1) as i64;
+    Some(((if negative { -value } else { value }) << 5) | zeros)
+}
+
+/// The value of a packed integer, and how many zeros stood before it.
+#[must_use]
+pub fn unpack_integer(packed: i64) -> (i64, u32) {
+    (packed >> 5, (packed & 31) as u32)
+}
+
+impl Scale {
+    /// Reads a decimal number.
+    fn read(self, text: &[u8]) -> Result<i64, Misread> {
+        let misread = || {
+            let expected = if self.shift == 0 { "a decimal number" } else { "an amount in pence" };
+            Misread::new("malformed_number", expected, text)
+        };
+        let (negative, digits) = match text.strip_prefix(b"-") {
+            Some(digits) => (true, digits),
+            None => (false, text),
+        };
+        let (mut unscaled, mut count, mut places, mut point) = (0_i64, 0, 0, false);
+        for &byte in digits {
+            match byte {
+                b'0'..=b'9' => {
+                    count += u32::from(unscaled != 0 || byte != b'0');
+                    if count > DIGITS_MAX {
+                        return Err(Misread::new("number_too_long", "at most 17 digits", text));
+                    }
+                    unscaled = unscaled * 10 + i64::from(byte - b'0');
+                    places += u32::from(point);
+                }
+                b'.' if !point => point = true,
+                _ => return Err(misread()),
+            }
+        }
+        if !digits.first().is_some_and(u8::is_ascii_digit) || digits.last() == Some(&b'.') {
+            return Err(misread());
+        }
+        if negative {
+            unscaled = -unscaled;
+        }
+        places += self.shift;
+        let Some(wanted) = self.places else {
+            if places > 15 {
+                return Err(Misread::new("number_too_long", "at most 15 digits after the point", text));
+            }
+            return Ok((unscaled << 4) | i64::from(places));
+        };
+        while places > wanted {
+            if unscaled % 10 != 0 {
+                let expected = format!("at most {} digits after the point", wanted.saturating_sub(self.shift));
+                return Err(Misread::new("too_many_places", &expected, text));
+            }
+            unscaled /= 10;
+            places -= 1;
+        }
+        10_i64
+            .checked_pow(wanted - places)
+            .and_then(|factor| unscaled.checked_mul(factor))
+            .ok_or_else(|| Misread::new("number_too_long", "at most 17 digits", text))
+    }
+
+    /// The unscaled value and the scale of a stored number.
+    #[must_use]
+    pub fn unpack(self, stored: i64) -> (i64, u32) {
+        match self.places {
+            Some(places) => (stored, places),
+            None => (stored >> 4, (stored & 15) as u32),
+        }
+    }
+}
+
+/// A chrono format; those made of fixed-width numbers are read without chrono, and strictly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DateFormat {
+    /// As the mapping says it.
+    pub pattern: String,
+    parts: Option<Vec<Part>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(u8),
+    Year,
+    Month,
+    Day,
+    Hour,
+    Minute,
+    Second,
+}
+
+impl DateFormat {
+    /// The format `pattern`; an error says what is wrong with it.
+    pub fn new(pattern: &str) -> Result<Self, String> {
+        let unknown = chrono::format::StrftimeItems::new(pattern).any(|item| item == chrono::format::Item::Error);
+        if unknown || pattern.is_empty() {
+            return Err(format!("`{pattern}` is no date format (an example: %d/%m/%Y)"));
+        }
+        Ok(Self { pattern: pattern.to_owned(), parts: fixed_parts(pattern) })
+    }
+
+    fn date(&self, text: &[u8]) -> Option<NaiveDate> {
+        match &self.parts {
+            Some(parts) => Some(read_parts(parts, text)?.0),
+            None => NaiveDate::parse_from_str(std::str::from_utf8(text).ok()?, &self.pattern).ok(),
+        }
+    }
+
+    /// The local time `text` tells, or the instant if the format has an offset.
+    fn datetime(&self, text: &[u8]) -> Option<Result<NaiveDateTime, DateTime<Utc>>> {
+        if let Some(parts) = &self.parts {
+            let (date, time) = read_parts(parts, text)?;
+            return Some(Ok(date.and_time(time)));
+        }
+        let text = std::str::from_utf8(text).ok()?;
+        if let Ok(instant) = DateTime::parse_from_str(text, &self.pattern) {
+            return Some(Err(instant.with_timezone(&Utc)));
+        }
+        NaiveDateTime::parse_from_str(text, &self.pattern).ok().map(Ok)
+    }
+}
+
+fn fixed_parts(pattern: &str) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut bytes = pattern.bytes();
+    while let Some(byte) = bytes.next() {
+        parts.push(match byte {
+            b'%' => match bytes.next()? {
+                b'Y' => Part::Year,
+                b'm' => Part::Month,
+                b'd' => Part::Day,
+                b'H' => Part::Hour,
+                b'M' => Part::Minute,
+                b'S' => Part::Second,
+                _ => return None,
+            },
+            literal => Part::Literal(literal),
+        });
+    }
+    Some(parts)
+}
+
+fn read_parts(parts: &[Part], text: &[u8]) -> Option<(NaiveDate, NaiveTime)> {
+    let mut rest = text;
+    let (mut year, mut month, mut day, mut hour, mut minute, mut second) = (0, 0, 0, 0, 0, 0);
+    for part in parts {
+        let (field, width) = match part {
+            Part::Literal(byte) => {
+                rest = rest.strip_prefix(&[*byte])?;
+                continue;
+            }
+            Part::Year => (&mut year, 4),
+            Part::Month => (&mut month, 2),
+            Part::Day => (&mut day, 2),
+            Part::Hour => (&mut hour, 2),
+            Part::Minute => (&mut minute, 2),
+            Part::Second => (&mut second, 2),
+        };
+        let (digits, after) = rest.split_at_checked(width)?;
+        rest = after;
+        for digit in digits {
+            if !digit.is_ascii_digit() {
+                return None;
+            }
+            *field = *field * 10 + u32::from(digit - b'0');
+        }
+    }
+    if !rest.is_empty() {
+        return None;
+    }
+    Some((NaiveDate::from_ymd_opt(year as i32, month, day)?, NaiveTime::from_hms_opt(hour, minute, second)?))
+}
+
+fn datetime(format: &DateFormat, zone: Tz, ambiguous: Ambiguous, text: &[u8]) -> Result<i64, Misread> {
+    let local = match format.datetime(text) {
+        None => {
+            let expected = format!("a date and time as {}", format.pattern);
+            return Err(Misread::new("malformed_datetime", &expected, text));
+        }
+        Some(Err(instant)) => return Ok(instant.timestamp()),
+        Some(Ok(local)) => local,
+    };
+    match (zone.from_local_datetime(&local), ambiguous) {
+        (LocalResult::Single(instant), _)
+        | (LocalResult::Ambiguous(instant, _), Ambiguous::Earliest)
+        | (LocalResult::Ambiguous(_, instant), Ambiguous::Latest) => Ok(instant.timestamp()),
+        (LocalResult::Ambiguous(..), Ambiguous::Fault) => Err(Misread {
+            code: "ambiguous_datetime",
+            message: format!("this local time occurs twice in {zone}, when clocks go back; say which with `ambiguous`"),
+        }),
+        (LocalResult::None, _) => Err(Misread {
+            code: "nonexistent_datetime",
+            message: format!("this local time does not occur in {zone}: clocks skip it when they go forward"),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(convert: &Convert, text: &str) -> Result<i64, &'static str> {
+        match convert.read(text.as_bytes()) {
+            Ok(Cell::Number(number)) => Ok(number),
+            Ok(other) => panic!("not a number: {other:?}"),
+            Err(misread) => Err(misread.code),
+        }
+    }
+
+    #[test]
+    fn an_integer_keeps_its_zeros_and_orders_by_value() {
+        let number = |text| read(&Convert::Integer, text).unwrap();
+        assert_eq!(unpack_integer(number("007")), (7, 2));
+        assert_eq!(unpack_integer(number("0")), (0, 0));
+        assert_eq!(unpack_integer(number("-12")), (-12, 0));
+        assert!(number("-3") < number("2") && number("2") < number("010"));
+        for text in ["", "-", "1.0", "1a", "123456789012345678", "+1"] {
+            assert_eq!(read(&Convert::Integer, text), Err("malformed_integer"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_keeps_or_pads_its_digits_and_never_rounds() {
+        let written = Scale { shift: 0, places: None };
+        let cases = [("21.3", (213, 1)), ("-0.05", (-5, 2)), ("1000", (1000, 0)), ("0007.10", (710, 2))];
+        for (text, expected) in cases {
+            assert_eq!(written.unpack(read(&Convert::Decimal(written), text).unwrap()), expected, "{text}");
+        }
+        let two = Convert::Decimal(Scale { shift: 0, places: Some(2) });
+        assert_eq!(read(&two, "980"), Ok(98_000));
+        assert_eq!(read(&two, "1.500"), Ok(150));
+        assert_eq!(read(&two, "1.505"), Err("too_many_places"));
+        let pence = Convert::Decimal(Scale { shift: 2, places: Some(2) });
+        assert_eq!(read(&pence, "-5"), Ok(-5));
+        assert_eq!(read(&pence, "1.5"), Err("too_many_places"));
+        for text in ["", "-", ".", "1.", ".5", "1,000", "1e3", "--1", "1.2.3", "£1"] {
+            assert_eq!(read(&two, text), Err("malformed_number"), "{text}");
+        }
+        assert_eq!(read(&two, "123456789012345678"), Err("number_too_long"));
+    }
+
+    #[test]
+    fn a_date_is_read_strictly() {
+        let date = Convert::Date(DateFormat::new("%d/%m/%Y").unwrap());
+        assert_eq!(read(&date, "02/01/1970"), Ok(1));
+        for text in ["31/02/2019", "1/1/2019", "01/01/19", "01/01/2019 ", "2019-01-01", ""] {
+            assert_eq!(read(&date, text), Err("malformed_date"), "{text}");
+        }
+        let named = Convert::Date(DateFormat::new("%d-%b-%Y").unwrap());
+        assert_eq!(read(&named, "02-Jan-1970"), Ok(1));
+        assert!(DateFormat::new("%Q").is_err());
+    }
+
+    #[test]
+    fn a_local_time_knows_its_zone() {
+        let convert = |ambiguous| {
+            let format = DateFormat::new("%d/%m/%Y %H:%M:%S").unwrap();
+            Convert::DateTime(format, chrono_tz::Europe::London, ambiguous)
+        };
+        assert_eq!(read(&convert(Ambiguous::Fault), "01/07/1970 01:00:00"), Ok(181 * 86_400));
+        assert_eq!(read(&convert(Ambiguous::Fault), "25/10/2026 01:30:00"), Err("ambiguous_datetime"));
+        let [first, second] = [Ambiguous::Earliest, Ambiguous::Latest]
+            .map(|ambiguous| read(&convert(ambiguous), "25/10/2026 01:30:00").unwrap());
+        assert_eq!(second - first, 3600);
+        assert_eq!(read(&convert(Ambiguous::Fault), "29/03/2026 01:30:00"), Err("nonexistent_datetime"));
+    }
+}

@@ -9,11 +9,21 @@
 //! ([`finding::Finding`]) and the work goes on; a failure is an error and the work stops.
 
 pub mod account;
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod console;
 pub mod contract;
+pub mod error;
+pub mod exit_code;
 pub mod extract;
 pub mod finding;
+pub mod interrupt;
 pub mod ledger;
+pub mod logging;
 pub mod mapping;
+pub mod progress;
 pub mod rules;
 pub mod stage;
 pub mod target;

@@ -1,0 +1,241 @@
+//! What the user can type. No logic and no I/O.
+//!
+//! A command's flags are one struct; its documentation is the command's help. The [`Command`] enum lists the commands
+//! there are.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Moves an energy supplier's customer accounts from legacy CSV extracts into a Kraken tenant, and proves it.
+#[derive(Debug, Parser)]
+#[command(name = "slipway", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// The flags every command has.
+    #[command(flatten)]
+    pub common: CommonArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The flags every command has.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CommonArgs {
+    /// The project file [default: slipway.toml]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Common options")]
+    pub project: Option<PathBuf>,
+    /// Set a key of the project file, such as `limits.rate=5/s`; may be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE", help_heading = "Common options")]
+    pub set: Vec<String>,
+    /// Write exactly one JSON document to standard output
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub json: bool,
+    /// Write no notes and show no progress
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub quiet: bool,
+    /// Show no progress
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub no_progress: bool,
+}
+
+/// Which accounts a command is about.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SelectionArgs {
+    /// Only the accounts of this wave; `=FILE` lists them first: account numbers, or `supplier,account`, one a line
+    #[arg(long, value_name = "NAME[=FILE]")]
+    pub wave: Option<String>,
+    /// At most this many accounts
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+}
+
+/// Consent that is asked for once, and kept in the ledger.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConsentArgs {
+    /// Send to a production target
+    #[arg(long)]
+    pub yes: bool,
+    /// Send although inputs changed under a wave with unfinished accounts
+    #[arg(long)]
+    pub replan: bool,
+    /// Why, for the record of runs
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Ask the target to try and create nothing (needs `target.envelope = "wrapped"`)
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Do the whole job on the bundled sample, against the embedded sandbox.
+///
+/// Reads the extracts of `samples/tentacle` with `mappings/tentacle`, sends what can be sent to a sandbox inside this
+/// process, follows it to its end and proves what became of every record.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway demo")]
+pub struct DemoArgs {
+    /// Keep the ledger, the payloads and the report in this folder [default: a new temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// Build, submit, follow and reconcile. Running it again resumes.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway run --wave night-1=wave-1.txt --set stop.until=06:00")]
+pub struct RunArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Consent.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
+}
+
+/// Turn the extracts into payloads and findings. Sends nothing.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway build --out payloads.ndjson.zst")]
+pub struct BuildArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Write the payloads as NDJSON to this file (`-`: standard output; compressed if it ends in `.zst`)
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Check the mapping against the contract and the extracts' headers, without reading the extracts.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway lint --set source.mapping=mappings/tentacle")]
+pub struct LintArgs {}
+
+/// Ask the target to check ready payloads. Creates nothing.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway validate --sample 100")]
+pub struct ValidateArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Only this many of them, spread over the book
+    #[arg(long, value_name = "N")]
+    pub sample: Option<u64>,
+}
+
+/// Create the ready accounts at the target.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway submit --limit 10 --set limits.rate=2/s")]
+pub struct SubmitArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Consent.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
+}
+
+/// Read the status of submitted accounts until their imports end.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway follow --set follow.for=30min")]
+pub struct FollowArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+/// Tell where everything stands, from the ledger alone.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway status --json")]
+pub struct StatusArgs {}
+
+/// Show one account: its state, history and findings.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway show A-1001")]
+pub struct ShowArgs {
+    /// The account number, or `supplier,account`
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+}
+
+/// Put refused, errored or cancelled accounts back.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway retry --code invalid_phone_number --reason 'numbers corrected'")]
+pub struct RetryArgs {
+    /// Account numbers, or `supplier,account`
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+    /// All whose last failure has this code
+    #[arg(long, value_name = "CODE")]
+    pub code: Option<String>,
+    /// Send the same payload again
+    #[arg(long)]
+    pub same: bool,
+    /// Why, for the record of runs
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Write the report of where the migration stands, from the ledger alone.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway report --html report.html")]
+pub struct ReportArgs {
+    /// Write a page that opens offline in any browser
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Check the identities that must balance; exit 1 if one does not.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway reconcile && echo balanced")]
+pub struct ReconcileArgs {}
+
+/// Make synthetic extracts of any size.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway generate --accounts 10000 --seed 1 --out extracts")]
+pub struct GenerateArgs {
+    /// How many accounts
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub accounts: u64,
+    /// The same seed makes the same bytes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The share of accounts that get a defect, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub dirty: f64,
+    /// The folder to write into
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Serve the embedded target on a port, for rehearsals and tests.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway sandbox --port 8080")]
+pub struct SandboxArgs {
+    /// The port on 127.0.0.1 (0: any free one, which is printed)
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub port: u16,
+}
+
+/// The commands there are.
+#[derive(Debug, Subcommand)]
+pub enum Command {}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_and_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} has no help");
+            let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(example.contains(&format!("slipway {name}")), "{name} shows no example");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! One file a command: parse → call the stages → print.
+//!
+//! Only here are stages wired to each other, and only here is the [`Project`](crate::config::Project) known.
+
+use crate::cli::Cli;
+use crate::config::LogOptions;
+use crate::console::Console;
+use crate::error::Error;
+use crate::exit_code::ExitCode;
+use crate::logging;
+
+/// Runs what was typed, and tells how it ended.
+#[must_use]
+pub fn run(cli: &Cli) -> ExitCode {
+    let console = Console::new(&cli.common);
+    logging::start(&LogOptions::load(), console.screen());
+    dispatch(cli, &console).unwrap_or_else(|error| {
+        console.error(&error);
+        error.exit_code()
+    })
+}
+
+fn dispatch(cli: &Cli, _console: &Console) -> Result<ExitCode, Error> {
+    match cli.command {}
+}

@@ -1,0 +1,280 @@
+//! The layers that settings come from, and how each says where a wrong one stands.
+//!
+//! A layer is a partial `slipway.toml`: the file, then the environment (`SLIPWAY_TARGET__URL`), then `--set
+//! target.url=…`; a later one wins, key by key. Each layer is checked by itself, so that a message names the line of
+//! the file, the variable or the flag that is wrong.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::ConfigError;
+use super::units::{Bytes, Rate, RunDate, Share, Span, TimeOfDay};
+
+/// Every key of `slipway.toml`.
+pub(super) const KEYS: &[&str] = &[
+    "source.mapping",
+    "source.extracts",
+    "source.run_date",
+    "source.manifest",
+    "project.state",
+    "target.url",
+    "target.environment",
+    "target.suppliers",
+    "target.auth.scheme",
+    "target.auth.env",
+    "target.auth.file",
+    "target.auth.command",
+    "target.envelope",
+    "target.contract",
+    "limits.rate",
+    "limits.in_flight",
+    "limits.timeout",
+    "limits.attempts",
+    "limits.settle",
+    "limits.memory",
+    "submit.validate",
+    "follow.every",
+    "follow.for",
+    "stop.rejected",
+    "stop.failed",
+    "stop.consecutive_failures",
+    "stop.until",
+];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Settings {
+    pub source: SourceSettings,
+    pub project: ProjectSettings,
+    pub target: TargetSettings,
+    pub limits: LimitSettings,
+    pub submit: SubmitSettings,
+    pub follow: FollowSettings,
+    pub stop: StopSettings,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SourceSettings {
+    pub mapping: Option<PathBuf>,
+    pub extracts: Option<Vec<PathBuf>>,
+    pub run_date: Option<RunDate>,
+    pub manifest: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ProjectSettings {
+    pub state: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct TargetSettings {
+    pub url: Option<String>,
+    pub environment: Option<super::Environment>,
+    pub suppliers: Option<Vec<String>>,
+    pub auth: AuthSettings,
+    pub envelope: Option<super::Envelope>,
+    pub contract: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AuthSettings {
+    pub scheme: Option<super::Scheme>,
+    pub env: Option<String>,
+    pub file: Option<PathBuf>,
+    pub command: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct LimitSettings {
+    pub rate: Option<Rate>,
+    pub in_flight: Option<u32>,
+    pub timeout: Option<Span>,
+    pub attempts: Option<u32>,
+    pub settle: Option<Span>,
+    pub memory: Option<Bytes>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct SubmitSettings {
+    pub validate: Option<super::Validate>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct FollowSettings {
+    pub every: Option<Span>,
+    #[serde(rename = "for")]
+    pub patience: Option<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct StopSettings {
+    pub rejected: Option<Share>,
+    pub failed: Option<Share>,
+    pub consecutive_failures: Option<u32>,
+    pub until: Option<TimeOfDay>,
+}
+
+/// The layers, merged key by key as they are added.
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    merged: toml::Table,
+}
+
+impl Layers {
+    /// Adds the text of the project file at `path`.
+    pub(super) fn add_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        let at = |span: Option<std::ops::Range<usize>>, problem: String, nearest: Option<&'static str>| {
+            let (line, column) = line_and_column(text, span.map_or(0, |span| span.start));
+            ConfigError::File { file: path.to_path_buf(), line, column, problem, nearest }
+        };
+        let table = DeTable::parse(text).map_err(|e| at(e.span(), first_line(e.message()), None))?;
+        if let Some((span, key)) = first_unknown(table.get_ref(), "") {
+            return Err(at(Some(span), format!("there is no setting `{key}`"), nearest(&key)));
+        }
+        toml::from_str::<Settings>(text).map_err(|e| at(e.span(), first_line(e.message()), None))?;
+        let layer = toml::from_str(text).map_err(|e| at(e.span(), first_line(e.message()), None))?;
+        merge(&mut self.merged, layer);
+        Ok(())
+    }
+
+    /// Adds one setting from outside the file; `origin` says where it stands, such as ``the flag `--set` ``.
+    ///
+    /// The value is read as TOML if it fits so (`8`, `["A", "B"]`), else as the text it is (`20/s`).
+    pub(super) fn add_one(&mut self, origin: &str, key: &str, value: &str) -> Result<(), ConfigError> {
+        let wrong = |problem: String, nearest| ConfigError::Override { origin: origin.to_owned(), problem, nearest };
+        if !KEYS.contains(&key) {
+            return Err(wrong(format!("there is no setting `{key}`"), nearest(key)));
+        }
+        let text = toml::Value::String(value.to_owned());
+        let as_toml = value.parse::<toml::Value>().map(|value| nested(key, value));
+        let layer = match as_toml {
+            Ok(layer) if Settings::deserialize(layer.clone()).is_ok() => layer,
+            _ => {
+                let layer = nested(key, text);
+                Settings::deserialize(layer.clone())
+                    .map_err(|e| wrong(format!("`{key}`: {}", first_line(e.message())), None))?;
+                layer
+            }
+        };
+        merge(&mut self.merged, layer);
+        Ok(())
+    }
+
+    /// The settings all layers together say.
+    pub(super) fn into_settings(self) -> Result<Settings, ConfigError> {
+        Settings::deserialize(self.merged).map_err(|e| ConfigError::Override {
+            origin: "the settings together".to_owned(),
+            problem: first_line(e.message()),
+            nearest: None,
+        })
+    }
+}
+
+/// The known key nearest to `key`, if one is near.
+pub(super) fn nearest(key: &str) -> Option<&'static str> {
+    /// Below this likeness (0 to 1) a suggestion would mislead.
+    const LIKE: f64 = 0.75;
+    KEYS.iter()
+        .map(|known| {
+            (strsim::jaro_winkler(known, key).max(strsim::jaro_winkler(leaf(known), leaf(key)) * 0.98), *known)
+        })
+        .filter(|(likeness, _)| *likeness >= LIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+fn leaf(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+/// The first key under `table`, whose own dotted key is `prefix`, that is neither a setting nor a section of some.
+fn first_unknown(table: &DeTable<'_>, prefix: &str) -> Option<(std::ops::Range<usize>, String)> {
+    table.iter().find_map(|(name, value): (_, &Spanned<DeValue<'_>>)| {
+        let key = if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
+        let section = format!("{key}.");
+        let is_section = KEYS.iter().any(|known| known.starts_with(&section));
+        match value.get_ref() {
+            DeValue::Table(inner) if is_section => first_unknown(inner, &key),
+            _ if is_section || KEYS.contains(&key.as_str()) => None,
+            _ => Some((name.span(), key)),
+        }
+    })
+}
+
+/// `value` under the dotted `key`.
+fn nested(key: &str, value: toml::Value) -> toml::Table {
+    let mut parts = key.rsplit('.');
+    let mut table = toml::Table::new();
+    if let Some(last) = parts.next() {
+        table.insert(last.to_owned(), value);
+    }
+    for part in parts {
+        table = toml::Table::from_iter([(part.to_owned(), toml::Value::Table(table))]);
+    }
+    table
+}
+
+/// Lays `over` over `under`, table by table.
+fn merge(under: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => merge(under, over),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Line and column, both counted from 1, of the byte at `offset` of `text`.
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_key_is_a_field_and_every_field_is_listed() {
+        for key in KEYS {
+            let table = nested(key, toml::Value::Array(vec![toml::Value::Array(vec![])]));
+            let error = Settings::deserialize(table).unwrap_err();
+            assert!(!error.message().contains("unknown field"), "{key}: {error}");
+        }
+        // A misspelt leaf makes serde name the fields it knows: each of them must be listed.
+        for section in ["source", "project", "target", "target.auth", "limits", "submit", "follow", "stop"] {
+            let table = nested(&format!("{section}.zzz"), toml::Value::Boolean(true));
+            let message = Settings::deserialize(table).unwrap_err().message().to_owned();
+            let names = message.split('`').skip(1).step_by(2).filter(|name| *name != "zzz" && *name != "auth");
+            for name in names {
+                assert!(KEYS.contains(&format!("{section}.{name}").as_str()), "{section}.{name} is not listed");
+            }
+        }
+    }
+
+    #[test]
+    fn the_nearest_key_is_found_by_its_last_part_too() {
+        assert_eq!(nearest("limits.rates"), Some("limits.rate"));
+        assert_eq!(nearest("target.supplier"), Some("target.suppliers"));
+        assert_eq!(nearest("limit.in_flight"), Some("limits.in_flight"));
+        assert_eq!(nearest("xyzzy"), None);
+    }
+}

@@ -1,0 +1,156 @@
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+const WHOLE: &str = r#"
+[source]
+mapping  = "mappings/tentacle"
+extracts = ["samples/tentacle", "fixes"]
+run_date = "manifest"
+manifest = "MANIFEST.csv"
+[project]
+state = ".slipway"
+[target]
+url = "https://api.tenant.example/"
+environment = "rehearsal"
+suppliers = ["TENTACLE_ENERGY"]
+auth = { scheme = "raw", file = "key.txt" }
+envelope = "wrapped"
+contract = "edf-gb"
+[limits]
+rate = "20/s"
+in_flight = 64
+timeout = "30s"
+attempts = 6
+settle = "60s"
+memory = "1GiB"
+[submit]
+validate = "sample"
+[follow]
+every = "5s"
+for = "2h"
+[stop]
+rejected = "5%"
+failed = "5%"
+consecutive_failures = 20
+until = "06:00"
+"#;
+
+const LEAST: &str = "source = { mapping = 'm', extracts = ['x'], run_date = 'today' }\n\
+                     target = { url = 'http://127.0.0.1:8080', suppliers = ['S'] }\n";
+
+fn resolve(text: &str, variables: &[(&str, &str)], overrides: &[&str]) -> Result<Project, ConfigError> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join(PROJECT_FILE);
+    std::fs::write(&file, text).unwrap();
+    let variables: Vec<_> = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let overrides: Vec<_> = overrides.iter().map(|o| (*o).to_owned()).collect();
+    Project::resolve(Some(&file), &variables, &overrides)
+}
+
+/// The message and the hint, the temporary directory left out.
+fn refusal(text: &str, variables: &[(&str, &str)], overrides: &[&str]) -> String {
+    let error = resolve(text, variables, overrides).unwrap_err();
+    let place = error.to_string();
+    let name = place.find(PROJECT_FILE).filter(|_| place.starts_with('/')).unwrap_or(0);
+    format!("{} | {}", &place[name..], error.hint().unwrap_or_default())
+}
+
+#[test]
+fn every_setting_is_read_and_paths_start_at_the_project_file() {
+    let project = resolve(WHOLE, &[], &[]).unwrap();
+    let directory = project.file.parent().unwrap();
+    assert_eq!(project.source.mapping, directory.join("mappings/tentacle"));
+    assert_eq!(project.source.extracts, [directory.join("samples/tentacle"), directory.join("fixes")]);
+    assert_eq!(project.state, directory.join(".slipway"));
+    assert_eq!(project.target.url, "https://api.tenant.example");
+    assert_eq!(project.target.environment, Environment::Rehearsal);
+    assert_eq!(project.target.envelope, Envelope::Wrapped);
+    assert_eq!(project.validate, Validate::Sample);
+    assert_eq!(project.follow.patience, Duration::from_hours(2));
+    assert!(project.stop.until.is_some());
+}
+
+#[test]
+fn defaults_stand_in_for_what_is_not_said() {
+    let project = resolve(LEAST, &[], &[]).unwrap();
+    assert_eq!(project.target.environment, Environment::Loopback);
+    assert_eq!((project.limits.rate.requests.get(), project.limits.rate.per), (20, Duration::from_secs(1)));
+    assert_eq!(project.limits.in_flight.get(), 64);
+    assert_eq!(project.limits.memory_bytes, 1 << 30);
+    assert_eq!(project.validate, Validate::Never);
+    assert!(matches!(&project.target.auth.key, KeySource::Env(name) if name == API_KEY_VARIABLE));
+}
+
+#[test]
+fn flags_beat_the_environment_which_beats_the_file() {
+    let variables = [("SLIPWAY_LIMITS__IN_FLIGHT", "7"), ("SLIPWAY_LIMITS__RATE", "7/s")];
+    let overrides = ["limits.rate=9/min", "target.suppliers=[\"A\", \"B\"]", "source.run_date=2026-01-31"];
+    let project = resolve(LEAST, &variables, &overrides).unwrap();
+    assert_eq!(project.limits.in_flight.get(), 7);
+    assert_eq!(project.limits.rate, "9/min".parse().unwrap());
+    assert_eq!(project.target.suppliers, ["A", "B"]);
+    assert_eq!(project.source.run_date, "2026-01-31".parse().unwrap());
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_its_place_and_its_nearest_name() {
+    let wrong = format!("{LEAST}[limits]\n  rates = '20/s'\n");
+    assert_eq!(
+        refusal(&wrong, &[], &[]),
+        "slipway.toml:4:3: there is no setting `limits.rates` | a setting with a similar name is `limits.rate`"
+    );
+    let wrong = format!("{LEAST}[limits]\nrate = '20'\n");
+    assert!(refusal(&wrong, &[], &[]).starts_with("slipway.toml:4:8: expected a rate such as \"20/s\""));
+    assert!(refusal("[source]\nmapping = \n", &[], &[]).starts_with("slipway.toml:2:11: "));
+    assert_eq!(
+        refusal(LEAST, &[("SLIPWAY_TARGET__ULR", "x")], &[]),
+        "the variable SLIPWAY_TARGET__ULR: there is no setting `target.ulr` | a setting with a similar name is `target.url`"
+    );
+    assert!(
+        refusal(LEAST, &[], &["limits.in_flight=many"])
+            .starts_with("the flag `--set`: `limits.in_flight`: invalid type")
+    );
+    assert!(refusal(LEAST, &[], &["limits.in_flight"]).contains("expected KEY=VALUE"));
+    assert!(refusal(LEAST, &[], &["limits.in_flight=0"]).starts_with("`limits.in_flight`: expected at least 1"));
+}
+
+#[test]
+fn what_has_no_default_is_asked_for() {
+    let text = "source = { mapping = 'm', extracts = ['x'], run_date = 'today' }\n";
+    assert!(refusal(text, &[], &[]).starts_with("`target.url` is not set"));
+    let text = format!("{text}target = {{ url = 'https://api.tenant.example' }}\n");
+    assert!(refusal(&text, &[], &[]).starts_with("`target.environment` is not set"));
+    assert!(refusal(&text, &[], &["target.environment=rehearsal"]).starts_with("`target.suppliers` is not set"));
+    assert!(refusal("", &[], &["source.mapping=m", "source.extracts=[]"]).starts_with("`source.extracts` is not set"));
+}
+
+#[test]
+fn only_this_machine_is_spoken_to_without_encryption() {
+    let with_url = |url: &str| refusal(LEAST, &[], &[&format!("target.url={url}"), "target.environment=rehearsal"]);
+    assert!(with_url("http://api.tenant.example").contains("expected https"));
+    assert!(with_url("ftp://127.0.0.1").contains("expected an https URL"));
+    assert!(with_url("https://user:secret@api.tenant.example").contains("is refused"));
+    assert!(with_url("api.tenant.example").contains("expected a URL"));
+    for url in ["http://localhost:1", "http://127.0.0.1:8080", "http://[::1]:8080/base"] {
+        assert!(resolve(LEAST, &[], &[&format!("target.url={url}")]).is_ok(), "{url}");
+    }
+    let elsewhere = ["target.url=https://api.tenant.example", "target.environment=loopback"];
+    assert!(refusal(LEAST, &[], &elsewhere).contains("not on this machine"));
+}
+
+#[test]
+fn the_key_is_read_where_the_settings_say_and_shown_nowhere() {
+    let key = |source| AuthSource { scheme: Scheme::Token, key: source }.read_key();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("key");
+    std::fs::write(&file, " s3cret\n").unwrap();
+    assert_eq!(key(KeySource::File(file.clone())).unwrap().expose_secret(), "s3cret");
+    assert_eq!(key(KeySource::Command("printf s3cret".to_owned())).unwrap().expose_secret(), "s3cret");
+    assert!(key(KeySource::Command("false".to_owned())).is_err());
+    assert!(key(KeySource::Env("SLIPWAY_NO_SUCH_VARIABLE".to_owned())).is_err());
+    assert!(!format!("{:?}", KeySource::Given("s3cret".into())).contains("s3cret"));
+    assert!(refusal(LEAST, &[], &["target.auth={ env = 'A', file = 'B' }"]).contains("there is no setting"));
+    let two = ["target.auth.env=A", "target.auth.file=B"];
+    assert!(refusal(LEAST, &[], &two).starts_with("`target.auth`: expected one of"));
+}

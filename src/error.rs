@@ -1,0 +1,72 @@
+//! The one error of the program: what made a command stop.
+//!
+//! Each stage has its own error, in its own module, with the file, line or account that was tried. This one wraps
+//! them, and says for each what the caller's exit code is and what to do next. What is wrong with a record or an
+//! account is no error but a [`crate::finding::Finding`].
+
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::exit_code::ExitCode;
+
+/// Why a command stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The usage is wrong in a way that clap can't see.
+    #[error("{problem}")]
+    Usage {
+        /// What is wrong.
+        problem: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// Standard output or an output file can't be written.
+    #[error("cannot write {place}")]
+    Output {
+        /// The file, or standard output.
+        place: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file or a folder of the project can't be read.
+    #[error("cannot read {}", path.display())]
+    Input {
+        /// What was tried.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The machine refuses what the program needs to run: a thread, a signal handler.
+    #[error("cannot {attempt}")]
+    System {
+        /// What was tried.
+        attempt: &'static str,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// The exit code of a command that stopped with this error.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) | Self::Usage { .. } | Self::Output { .. } | Self::Input { .. } | Self::System { .. } => {
+                ExitCode::Unusable
+            }
+        }
+    }
+
+    /// What to do next, where the message alone does not say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Usage { hint, .. } => hint.clone(),
+            Self::Output { .. } | Self::Input { .. } | Self::System { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+# The whole job on the bundled sample, against the embedded sandbox
+demo:
+    cargo run --release -- demo
+
+# All tests; they speak to this machine alone
+test:
+    cargo test --release
+
+# Format, lints and their warnings as errors
+lint:
+    cargo fmt --check && cargo clippy --release --all-targets -- -D warnings
+
+# Write the sources in the house's format
+fmt:
+    cargo fmt
+
+# Everything a change must pass before it lands
+ci:
+    .ci/run

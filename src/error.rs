@@ -7,7 +7,11 @@
 use std::path::PathBuf;
 
 use crate::config::ConfigError;
+use crate::contract::ContractError;
 use crate::exit_code::ExitCode;
+use crate::ledger::LedgerError;
+use crate::stage::StageError;
+use crate::target::TargetError;
 
 /// Why a command stopped.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +19,18 @@ pub enum Error {
     /// The configuration can't be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The contract can't be used.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// The extract can't be used.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The ledger can't do what it was asked, or refuses it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The target can't be spoken to as the settings say.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// The usage is wrong in a way that clap can't see.
     #[error("{problem}")]
     Usage {
@@ -54,9 +70,16 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) | Self::Usage { .. } | Self::Output { .. } | Self::Input { .. } | Self::System { .. } => {
-                ExitCode::Unusable
-            }
+            Self::Ledger(error) if error.is_refusal() => ExitCode::Unsafe,
+            Self::Config(_)
+            | Self::Contract(_)
+            | Self::Stage(_)
+            | Self::Ledger(_)
+            | Self::Target(_)
+            | Self::Usage { .. }
+            | Self::Output { .. }
+            | Self::Input { .. }
+            | Self::System { .. } => ExitCode::Unusable,
         }
     }
 
@@ -66,7 +89,13 @@ impl Error {
         match self {
             Self::Config(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
-            Self::Output { .. } | Self::Input { .. } | Self::System { .. } => None,
+            Self::Contract(_)
+            | Self::Stage(_)
+            | Self::Ledger(_)
+            | Self::Target(_)
+            | Self::Output { .. }
+            | Self::Input { .. }
+            | Self::System { .. } => None,
         }
     }
 }

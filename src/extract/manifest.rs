@@ -34,12 +34,11 @@ impl Manifest {
         let (file, count, date) = (need("FILE_NAME")?, need("RECORD_COUNT")?, column("EXTRACT_DATE"));
         let mut manifest = Self { path: path.to_owned(), records: BTreeMap::new(), extract_date: None };
         for record in reader.records() {
-            let record = record.map_err(|error| bad(error.position().map_or(1, csv::Position::line), error.to_string()))?;
+            let record =
+                record.map_err(|error| bad(error.position().map_or(1, csv::Position::line), error.to_string()))?;
             let line = record.position().map_or(1, csv::Position::line);
-            let records = record[count]
-                .trim()
-                .parse()
-                .map_err(|_| bad(line, "RECORD_COUNT is not a whole number".to_owned()))?;
+            let records =
+                record[count].trim().parse().map_err(|_| bad(line, "RECORD_COUNT is not a whole number".to_owned()))?;
             if manifest.records.insert(record[file].trim().to_owned(), (records, line)).is_some() {
                 return Err(bad(line, format!("file {} stands twice in the manifest", &record[file])));
             }

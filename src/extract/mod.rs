@@ -141,10 +141,9 @@ fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile
     };
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
     let mut cells = csv::ByteRecord::new();
-    record::csv_reader(dialect, text).read_byte_record(&mut cells).map_err(|error| ExtractError::Header {
-        path: path.clone(),
-        message: error.to_string(),
-    })?;
+    record::csv_reader(dialect, text)
+        .read_byte_record(&mut cells)
+        .map_err(|error| ExtractError::Header { path: path.clone(), message: error.to_string() })?;
     let header = cells
         .iter()
         .map(|cell| String::from_utf8(cell.trim_ascii().to_vec()))

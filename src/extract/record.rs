@@ -157,9 +157,7 @@ fn judge(shape: &RecordShape<'_>, cells: &mut ByteRecord, span: &[u8], lines: u6
     let text = cells.as_slice();
     let breaks_inside = lines > 1 || text.last() == Some(&b'\n');
     if breaks_inside {
-        let allowed = |(index, cell): (usize, &[u8])| {
-            !cell.contains(&b'\n') || shape.multiline.contains(&index)
-        };
+        let allowed = |(index, cell): (usize, &[u8])| !cell.contains(&b'\n') || shape.multiline.contains(&index);
         if shape.multiline.is_empty() || !closes(shape.dialect, span) || !cells.iter().enumerate().all(allowed) {
             return Err((Unreadable::OpenQuote, lines <= 1));
         }

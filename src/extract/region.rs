@@ -96,8 +96,7 @@ fn read_in_chunks(
             return Err(ExtractError::Changed { path: file.path.clone() });
         }
         left -= wanted;
-        let Consumed { bytes, lines: found } =
-            read_records(shape, buffer, left == 0, &mut Offset { sink, lines });
+        let Consumed { bytes, lines: found } = read_records(shape, buffer, left == 0, &mut Offset { sink, lines });
         lines += found;
         if left == 0 {
             return Ok(lines);

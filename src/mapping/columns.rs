@@ -197,7 +197,8 @@ impl<'m> TableCompiler<'m> {
     ) -> Option<usize> {
         let (input, columns) = self.input(column, span, problems)?;
         let declared = self.table.columns.contains_key(column);
-        let line = if declared { self.merged(&column_line(column, span), problems)? } else { column_line(column, span) };
+        let line =
+            if declared { self.merged(&column_line(column, span), problems)? } else { column_line(column, span) };
         let convert = match line.read_as {
             Some(read_as) if line.lookup.is_none() && read_as != ReadAs::Bool => {
                 convert(read_as, &line, defaults, problems)?

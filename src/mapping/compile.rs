@@ -225,7 +225,13 @@ impl<'m> Compiler<'m> {
             self.problems.add(&entity.span, message, Some(help));
         } else if key.len() != entity.parent.len() {
             let names: Vec<&str> = key.iter().map(|(name, _)| name.as_str()).collect();
-            let message = format!("`parent` names {} columns where the key of table `{}` has {} ({})", entity.parent.len(), parent.table.0, key.len(), names.join(", "));
+            let message = format!(
+                "`parent` names {} columns where the key of table `{}` has {} ({})",
+                entity.parent.len(),
+                parent.table.0,
+                key.len(),
+                names.join(", ")
+            );
             let span = entity.parent.first().map_or(&entity.span, |(_, span)| span);
             self.problems.add(span, message, None);
         }
@@ -342,7 +348,14 @@ impl<'m> Compiler<'m> {
         unmapped: &mut Vec<(usize, Unmapped)>,
     ) -> Vec<Item> {
         let plan = &plans[number];
-        let join = |name: &str| [plan.path.as_str(), object, name].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(".");
+        let join = |name: &str| {
+            [plan.path.as_str(), object, name]
+                .iter()
+                .filter(|part| !part.is_empty())
+                .copied()
+                .collect::<Vec<_>>()
+                .join(".")
+        };
         if plan.scalar.is_none() {
             for field in self.contract.children(&join("")) {
                 if !branch.twigs.contains_key(field.leaf()) {

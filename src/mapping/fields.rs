@@ -9,7 +9,7 @@ use super::compile::{Compiler, kind_name, no_such_field, use_leaf};
 use super::document::{Problems, Scalar};
 use super::lookup::Lookup;
 use super::model::{Entity, Field, Line, ReadAs, Source};
-use super::plan::{Case, Entry, EntityPlan, FieldPlan, Known, Leaf, LinePlan, ValuePlan};
+use super::plan::{Case, EntityPlan, Entry, FieldPlan, Known, Leaf, LinePlan, ValuePlan};
 use super::render;
 use super::value::{self, Cell, Choices, Convert};
 use crate::contract::{Constraint, Field as ContractField, Format, Kind};
@@ -36,10 +36,14 @@ fn compile_field<'m>(compiler: &mut Compiler<'m>, entity: &'m Entity, plan: &mut
     let contract = compiler.contract.clone();
     if let Some((node, key)) = keyed(&full) {
         match contract.field(node) {
-            Some(found) if matches!(found.kind, Kind::Object | Kind::Any) && contract.children(node).next().is_none() => {
+            Some(found)
+                if matches!(found.kind, Kind::Object | Kind::Any) && contract.children(node).next().is_none() =>
+            {
                 let span = field.span.clone();
                 let table = &mut compiler.tables[plan.table];
-                let Some(leaf) = table.order_leaf(key, &span, compiler.defaults, &mut compiler.problems) else { return };
+                let Some(leaf) = table.order_leaf(key, &span, compiler.defaults, &mut compiler.problems) else {
+                    return;
+                };
                 let key = use_leaf(&mut plan.leaves, leaf);
                 let any = ContractField { kind: Kind::Any, format: None, ..found.clone() };
                 let made = target(compiler, plan, field.target.clone(), &any, Some(key));
@@ -99,15 +103,15 @@ fn compile_lines<'m>(compiler: &mut Compiler<'m>, plan: &mut EntityPlan, field: 
     let entity_path = plan.path.clone();
     for line in lines {
         let target = &plan.fields[field];
-        let full = [entity_path.as_str(), target.path.as_str()].iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(".");
-        let made = LineCompiler {
-            target,
-            full: &full,
-            compiler: &mut *compiler,
-            table: plan.table,
-            leaves: &mut plan.leaves,
-        }
-        .compile(line);
+        let full = [entity_path.as_str(), target.path.as_str()]
+            .iter()
+            .filter(|p| !p.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join(".");
+        let made =
+            LineCompiler { target, full: &full, compiler: &mut *compiler, table: plan.table, leaves: &mut plan.leaves }
+                .compile(line);
         plan.fields[field].lines.extend(made);
     }
 }
@@ -233,14 +237,21 @@ impl LineCompiler<'_, '_> {
         for row in &lookup.rows {
             let text = &row[column];
             if text.is_empty() {
-                entries.push(Entry { value: None, json: Box::default(), verdicts: vec![None; self.target.constraints.len()] });
+                entries.push(Entry {
+                    value: None,
+                    json: Box::default(),
+                    verdicts: vec![None; self.target.constraints.len()],
+                });
                 continue;
             }
             match self.known(text) {
                 Ok(value) => entries.push(self.entry(value)),
                 Err(expected) => {
                     let span = line.lookup.as_ref().map_or(&line.span, |(_, span)| span);
-                    let message = format!("code `{}` of lookup `{}` gives `{text}` for `{}`: expected {expected}", row[0], lookup.name, self.full);
+                    let message = format!(
+                        "code `{}` of lookup `{}` gives `{text}` for `{}`: expected {expected}",
+                        row[0], lookup.name, self.full
+                    );
                     self.problem(span, message);
                     return None;
                 }
@@ -270,7 +281,10 @@ impl LineCompiler<'_, '_> {
             },
             (None, Convert::Text) => Some((None, Some(text.as_str().into()))),
             (None, _) => {
-                self.problem(span, "`empty` is for texts and codes; `default` is what a blank cell is read as".to_owned());
+                self.problem(
+                    span,
+                    "`empty` is for texts and codes; `default` is what a blank cell is read as".to_owned(),
+                );
                 None
             }
         }
@@ -356,9 +370,8 @@ impl LineCompiler<'_, '_> {
         let judge = |constraint: &Constraint| match &value {
             Known::Text(text) => constraint.check_text(text),
             Known::Integer(number) => constraint.check_integer(*number),
-            Known::Decimal(decimal) => {
-                i64::try_from(decimal.mantissa()).map_or(Ok(()), |unscaled| constraint.check_decimal(unscaled, decimal.scale()))
-            }
+            Known::Decimal(decimal) => i64::try_from(decimal.mantissa())
+                .map_or(Ok(()), |unscaled| constraint.check_decimal(unscaled, decimal.scale())),
             _ => Ok(()),
         };
         let verdicts: Vec<_> = self.target.constraints.iter().map(|constraint| judge(constraint).err()).collect();

@@ -365,8 +365,6 @@ impl EntityPlan {
     /// The case number for the variants `chosen`, by discriminator: 0 where one is not decided.
     #[must_use]
     pub fn case(&self, chosen: &[u8], discriminators: &[Discriminator]) -> usize {
-        self.depends
-            .iter()
-            .fold(0, |case, at| case * (discriminators[*at].values.len() + 1) + usize::from(chosen[*at]))
+        self.depends.iter().fold(0, |case, at| case * (discriminators[*at].values.len() + 1) + usize::from(chosen[*at]))
     }
 }

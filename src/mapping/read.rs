@@ -42,7 +42,11 @@ pub fn read(directory: &Path) -> Result<(Mapping, Defaults), Vec<Problem>> {
     let file = directory.join("mapping.toml");
     let text = std::fs::read_to_string(&file).map_err(|error| {
         let mut problems = Problems::new(&file, "");
-        problems.add(&(0..0), format!("the mapping cannot be read: {error}"), Some("name the directory that holds mapping.toml".into()));
+        problems.add(
+            &(0..0),
+            format!("the mapping cannot be read: {error}"),
+            Some("name the directory that holds mapping.toml".into()),
+        );
         problems.into_sorted()
     })?;
     read_text(directory, &file, &text)
@@ -124,7 +128,11 @@ fn read_table(name: &str, span: Span, node: Node<'_>, problems: &mut Problems) -
         for (column, span, node) in node.entries(problems) {
             if let Some(mut line) = read_line(node, Some(column), problems) {
                 if !line.when.is_empty() {
-                    problems.add(&span, "a declared column has no `when`", Some("put `when` on the field's line".into()));
+                    problems.add(
+                        &span,
+                        "a declared column has no `when`",
+                        Some("put `when` on the field's line".into()),
+                    );
                 }
                 line.span = span;
                 columns.insert(column.to_owned(), line);
@@ -181,7 +189,11 @@ fn read_entity(path: &str, node: Node<'_>, known: &[Entity], problems: &mut Prob
         (Some(node), _) => (node.str(problems)?.to_owned(), node.span()),
         (None, Some(base)) => base.table.clone(),
         (None, None) => {
-            problems.add(&fields.span(), "`table` is missing here", Some("name the table whose records become this entity".into()));
+            problems.add(
+                &fields.span(),
+                "`table` is missing here",
+                Some("name the table whose records become this entity".into()),
+            );
             return None;
         }
     };
@@ -368,9 +380,10 @@ fn ascii(node: Node<'_>, problems: &mut Problems) -> Option<u8> {
 
 fn read_lookups(mapping: &mut Mapping, problems: &mut Problems) {
     let columns = mapping.tables.values().flat_map(|table| table.columns.values());
-    let fields = mapping.entities.iter().flat_map(|entity| {
-        entity.fields.iter().flat_map(|field| &field.lines).chain(entity.value.iter().flatten())
-    });
+    let fields = mapping
+        .entities
+        .iter()
+        .flat_map(|entity| entity.fields.iter().flat_map(|field| &field.lines).chain(entity.value.iter().flatten()));
     let mut wanted: BTreeMap<String, Span> = BTreeMap::new();
     for (name, span) in columns.chain(fields).filter_map(|line| line.lookup.clone()) {
         wanted.entry(name).or_insert(span);

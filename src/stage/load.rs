@@ -102,11 +102,7 @@ pub(super) struct TableReading<'p> {
 }
 
 impl<'p> TableReading<'p> {
-    fn new(
-        plan: &'p TablePlan,
-        files: Vec<SourceFile>,
-        indexes: &'p [Option<KeyIndex>],
-    ) -> Result<Self, StageError> {
+    fn new(plan: &'p TablePlan, files: Vec<SourceFile>, indexes: &'p [Option<KeyIndex>]) -> Result<Self, StageError> {
         let mut regions = Vec::new();
         let mut cells = Vec::new();
         for (number, file) in files.iter().enumerate() {
@@ -148,7 +144,8 @@ impl<'p> TableReading<'p> {
         let mut bases = Vec::with_capacity(regions.len());
         for region in &mut regions {
             let base = texts.append(std::mem::take(&mut region.texts));
-            let too_large = || StageError::TooLarge { table: self.plan.name.clone(), what: "MiB of text", limit: 16 * 1024 };
+            let too_large =
+                || StageError::TooLarge { table: self.plan.name.clone(), what: "MiB of text", limit: 16 * 1024 };
             bases.push(base.ok_or_else(too_large)?);
         }
         let mut staged = StagedTable {

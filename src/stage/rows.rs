@@ -148,7 +148,8 @@ impl RegionRows {
     fn fault(&mut self, leaf: usize, misread: Misread) {
         let same = |known: &&CellFault| *known.message == *misread.message;
         // Faults come in runs: a column in a wrong format has the same message all over.
-        let message = self.faults.last().filter(same).map_or_else(|| misread.message.as_str().into(), |f| f.message.clone());
+        let message =
+            self.faults.last().filter(same).map_or_else(|| misread.message.as_str().into(), |f| f.message.clone());
         self.faults.push(CellFault { row: self.rows, leaf: leaf as u16, code: misread.code, message });
         self.columns[leaf].push_fault();
     }
@@ -204,7 +205,8 @@ impl RecordSink for RowReader<'_> {
         }
         let mut mask = 0;
         for (bit, test) in self.plan.tests.iter().enumerate() {
-            let found = texts.text(&test.input).is_some_and(|text| test.texts.iter().any(|known| known.as_bytes() == text));
+            let found =
+                texts.text(&test.input).is_some_and(|text| test.texts.iter().any(|known| known.as_bytes() == text));
             mask |= u32::from(found != test.negated) << bit;
         }
         rows.masks.push(mask);

@@ -9,6 +9,7 @@
 //! ([`finding::Finding`]) and the work goes on; a failure is an error and the work stops.
 
 pub mod account;
+pub mod assemble;
 pub mod cli;
 pub mod clock;
 pub mod commands;

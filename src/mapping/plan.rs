@@ -329,7 +329,7 @@ impl Plan {
         Problems::new(&self.file, &self.text).place(span)
     }
 
-    /// Checks the columns of the mapping against the `header` of one file of table `table`, both ways.
+    /// Checks the columns of the mapping against the `header` of one file of table `table`.
     pub fn check_header(&self, table: usize, file: &str, header: &[String]) -> Vec<Problem> {
         let plan = &self.tables[table];
         let mut problems = Problems::new(&self.file, &self.text);
@@ -350,6 +350,14 @@ impl Plan {
                 problems.add(span, format!("{file} has no column `{name}`"), help);
             }
         }
+        problems.into_sorted()
+    }
+
+    /// The columns of one file of table `table` that no line uses and none waives.
+    #[must_use]
+    pub fn unused_columns(&self, table: usize, file: &str, header: &[String]) -> Vec<Problem> {
+        let plan = &self.tables[table];
+        let mut problems = Problems::new(&self.file, &self.text);
         for name in header {
             let read = plan.reads.iter().any(|column| *column.name == **name);
             if !read && !plan.unused.iter().any(|(waived, _)| waived == name) {

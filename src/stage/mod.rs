@@ -30,7 +30,7 @@ use column::Texts;
 use lines::LineIndex;
 use rows::{CellFault, Quarantined};
 
-pub use load::{find_sources, load};
+pub use load::{MissingFiles, find_sources, load};
 
 /// Why the extract cannot be staged.
 #[derive(Debug, thiserror::Error)]

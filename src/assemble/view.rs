@@ -1,0 +1,364 @@
+//! The account view: typed values of an account's objects, each with the cells it came from.
+//!
+//! Names are resolved once ([`Schema`]); a [`Row`] is then two numbers and a borrow, and reading a value is an index
+//! into a column.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use polars::prelude::PolarsResult;
+use rust_decimal::Decimal;
+
+use super::book::{Book, parent_of};
+use crate::account::AccountKey;
+use crate::finding::Cell;
+use crate::mapping::plan::{Entry, FieldPlan, Known, LinePlan, Plan, ValuePlan};
+use crate::mapping::value::{self, CODE_BASE, unpack_integer};
+use crate::stage::column::{CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, Slice, TEXT_ABSENT, TEXT_FAULT};
+
+/// The number of an entity that the mapping maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntityId(pub(crate) usize);
+
+/// The number of a field that the mapping maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldId {
+    entity: usize,
+    field: usize,
+}
+
+impl FieldId {
+    /// The entity whose objects have the field.
+    #[must_use]
+    pub fn entity(self) -> EntityId {
+        EntityId(self.entity)
+    }
+}
+
+/// What a mapping maps: paths to numbers.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    plan: Arc<Plan>,
+}
+
+impl Schema {
+    /// The schema of `plan`.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self { plan }
+    }
+
+    /// The entity at `path`; `""` is the account.
+    #[must_use]
+    pub fn entity(&self, path: &str) -> Option<EntityId> {
+        self.plan.entities.iter().position(|entity| entity.path == path).map(EntityId)
+    }
+
+    /// The field at `path`, such as `supply_addresses.meter_points.identifier` or `dunning_path.path_name`.
+    #[must_use]
+    pub fn field(&self, path: &str) -> Option<FieldId> {
+        for (entity, plan) in self.plan.entities.iter().enumerate().rev() {
+            let below = match path.strip_prefix(plan.path.as_str()) {
+                Some(rest) if plan.path.is_empty() || rest.is_empty() => rest,
+                Some(rest) => match rest.strip_prefix('.') {
+                    Some(rest) => rest,
+                    None => continue,
+                },
+                None => continue,
+            };
+            if let Some(field) = plan.fields.iter().position(|field| field.path == below && field.key.is_none()) {
+                return Some(FieldId { entity, field });
+            }
+        }
+        None
+    }
+
+    /// The path of an entity without list positions.
+    #[must_use]
+    pub fn path(&self, entity: EntityId) -> &str {
+        &self.plan.entities[entity.0].path
+    }
+}
+
+/// A value of the payload.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// There is none.
+    Absent,
+    /// The cell could not be read; there is a finding already.
+    Faulty,
+    /// A string that is read as nothing else.
+    Text(&'a str),
+    /// A whole number.
+    Integer(i64),
+    /// A decimal.
+    Decimal(Decimal),
+    /// A date.
+    Date(NaiveDate),
+    /// An instant.
+    DateTime(DateTime<Utc>),
+    /// A flag.
+    Bool(bool),
+}
+
+impl<'a> Value<'a> {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn text(self) -> Option<&'a str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The date, if it is one.
+    #[must_use]
+    pub fn date(self) -> Option<NaiveDate> {
+        if let Self::Date(date) = self { Some(date) } else { None }
+    }
+
+    /// The instant, if it is one.
+    #[must_use]
+    pub fn datetime(self) -> Option<DateTime<Utc>> {
+        if let Self::DateTime(instant) = self { Some(instant) } else { None }
+    }
+
+    /// The decimal, if it is one; a whole number is one too.
+    #[must_use]
+    pub fn decimal(self) -> Option<Decimal> {
+        match self {
+            Self::Decimal(decimal) => Some(decimal),
+            Self::Integer(number) => Some(number.into()),
+            _ => None,
+        }
+    }
+
+    /// The whole number, if it is one.
+    #[must_use]
+    pub fn integer(self) -> Option<i64> {
+        if let Self::Integer(number) = self { Some(number) } else { None }
+    }
+
+    /// The flag, if it is one.
+    #[must_use]
+    pub fn bool(self) -> Option<bool> {
+        if let Self::Bool(flag) = self { Some(flag) } else { None }
+    }
+
+    /// Whether there is no value.
+    #[must_use]
+    pub fn is_absent(self) -> bool {
+        self == Self::Absent
+    }
+
+    /// Whether the cell could not be read.
+    #[must_use]
+    pub fn is_faulty(self) -> bool {
+        self == Self::Faulty
+    }
+}
+
+/// The columns of a book, borrowed once.
+#[derive(Debug)]
+pub struct View<'a> {
+    pub(super) book: &'a Book,
+    pub(super) slices: Vec<Vec<Slice<'a>>>,
+}
+
+impl<'a> View<'a> {
+    /// Borrows the columns of `book`.
+    pub fn new(book: &'a Book) -> PolarsResult<Self> {
+        let slices = book.entities.iter().map(|entity| entity.frame.columns().iter().map(Slice::of).collect());
+        Ok(Self { book, slices: slices.collect::<PolarsResult<_>>()? })
+    }
+
+    /// Account `number` of the book.
+    #[must_use]
+    pub fn account(&'a self, number: u32) -> Row<'a> {
+        Row { view: self, entity: 0, at: number }
+    }
+
+    /// The name of the account at `at`, if it can be read.
+    pub(super) fn account_key(&'a self, at: usize) -> Option<AccountKey> {
+        let part = |name: &str| {
+            let field = self.book.plan.entities[0].fields.iter().position(|field| field.path == name)?;
+            self.value(0, at, field).text().filter(|text| !text.is_empty())
+        };
+        Some(AccountKey::new(part("import_supplier")?, part("external_account_number")?))
+    }
+
+    /// The line that gives the field of an object its value.
+    pub(super) fn line(&self, entity: usize, at: usize, field: &'a FieldPlan) -> Option<&'a LinePlan> {
+        match field.lines.as_slice() {
+            [line] if line.mask == 0 => Some(line),
+            lines => {
+                let mask = self.book.entities[entity].masks[at];
+                lines.iter().find(|line| mask & line.mask == line.mask)
+            }
+        }
+    }
+
+    pub(super) fn value(&'a self, entity: usize, at: usize, field: usize) -> Value<'a> {
+        let plan = &self.book.plan.entities[entity];
+        match self.line(entity, at, &plan.fields[field]) {
+            Some(line) => self.read(entity, at, &line.value),
+            None => Value::Absent,
+        }
+    }
+
+    fn read(&'a self, entity: usize, at: usize, value: &'a ValuePlan) -> Value<'a> {
+        let number = |leaf: usize| match self.slices[entity][leaf] {
+            Slice::Number(values) => match values[at] {
+                NUMBER_ABSENT => Err(Value::Absent),
+                NUMBER_FAULT => Err(Value::Faulty),
+                number => Ok(number),
+            },
+            _ => Err(Value::Absent),
+        };
+        match value {
+            ValuePlan::Constant(entry) => known(entry),
+            ValuePlan::Text(leaf) => match self.slices[entity][*leaf] {
+                Slice::Text(values) => match values[at] {
+                    TEXT_ABSENT => Value::Absent,
+                    TEXT_FAULT => Value::Faulty,
+                    _ => Value::Text(self.text(entity, &values[at])),
+                },
+                _ => Value::Absent,
+            },
+            ValuePlan::Code(leaf, entries) => match self.slices[entity][*leaf] {
+                Slice::Code(values) => match values[at] {
+                    CODE_ABSENT => Value::Absent,
+                    CODE_FAULT => Value::Faulty,
+                    code => known(&entries[usize::from(code - CODE_BASE)]),
+                },
+                _ => Value::Absent,
+            },
+            ValuePlan::Date(leaf) => match self.slices[entity][*leaf] {
+                Slice::Date(values) => match values[at] {
+                    DATE_ABSENT => Value::Absent,
+                    DATE_FAULT => Value::Faulty,
+                    days => value::date(days).map_or(Value::Faulty, Value::Date),
+                },
+                _ => Value::Absent,
+            },
+            ValuePlan::DateTime(leaf) => match number(*leaf) {
+                Ok(seconds) => DateTime::from_timestamp(seconds, 0).map_or(Value::Faulty, Value::DateTime),
+                Err(value) => value,
+            },
+            ValuePlan::Integer(leaf, _) => match number(*leaf) {
+                Ok(packed) => Value::Integer(unpack_integer(packed).0),
+                Err(value) => value,
+            },
+            ValuePlan::Decimal(leaf, scale) => match number(*leaf) {
+                Ok(stored) => {
+                    let (unscaled, scale) = scale.unpack(stored);
+                    Value::Decimal(Decimal::new(unscaled, scale))
+                }
+                Err(value) => value,
+            },
+        }
+    }
+
+    /// The text of a handle of `entity`.
+    pub(super) fn text(&'a self, entity: usize, handle: &'a u64) -> &'a str {
+        let texts = &self.book.tables[self.book.plan.entities[entity].table].texts;
+        // Records that are not UTF-8 are in quarantine.
+        std::str::from_utf8(texts.get(handle)).unwrap_or_default()
+    }
+}
+
+fn known(entry: &Entry) -> Value<'_> {
+    match &entry.value {
+        None => Value::Absent,
+        Some(Known::Text(text)) => Value::Text(text),
+        Some(Known::Integer(number)) => Value::Integer(*number),
+        Some(Known::Decimal(decimal)) => Value::Decimal(*decimal),
+        Some(Known::Date(date)) => Value::Date(*date),
+        Some(Known::DateTime(instant)) => Value::DateTime(*instant),
+        Some(Known::Bool(flag)) => Value::Bool(*flag),
+    }
+}
+
+/// One object of an account.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    view: &'a View<'a>,
+    entity: usize,
+    at: u32,
+}
+
+impl<'a> Row<'a> {
+    /// The row of the view's object `at` of `entity`.
+    pub(super) fn new(view: &'a View<'a>, entity: usize, at: u32) -> Self {
+        Self { view, entity, at }
+    }
+
+    /// The objects of `entity`, an entity directly below this row's, in payload order.
+    pub fn children(self, entity: EntityId) -> impl ExactSizeIterator<Item = Row<'a>> + DoubleEndedIterator + Clone {
+        debug_assert_eq!(self.view.book.plan.entities[entity.0].parent, Some(self.entity));
+        let offsets = &self.view.book.entities[entity.0].offsets;
+        let (start, end) = (offsets[self.at as usize], offsets[self.at as usize + 1]);
+        (start..end).map(move |at| Row { view: self.view, entity: entity.0, at })
+    }
+
+    /// The value of `field`, a field of this row's entity.
+    #[must_use]
+    pub fn value(self, field: FieldId) -> Value<'a> {
+        debug_assert_eq!(field.entity, self.entity);
+        self.view.value(self.entity, self.at as usize, field.field)
+    }
+
+    /// The payload path of the row or of one of its fields, with list positions: `customers.0.landline`.
+    #[must_use]
+    pub fn path(self, field: Option<FieldId>) -> String {
+        let name = field.map_or("", |field| &self.view.book.plan.entities[self.entity].fields[field.field].path);
+        self.path_of(name)
+    }
+
+    /// The payload path of what is called `name` in the row.
+    pub(super) fn path_of(self, name: &str) -> String {
+        let book = self.view.book;
+        let plan = &book.plan.entities[self.entity];
+        let Some(parent) = plan.parent else { return name.to_owned() };
+        let offsets = &book.entities[self.entity].offsets;
+        let above = parent_of(offsets, self.at);
+        let below = plan.path[book.plan.entities[parent].path.len()..].trim_start_matches('.');
+        let mut path = Row { view: self.view, entity: parent, at: above }.path_of(below);
+        if plan.is_list {
+            path.push('.');
+            path.push_str(&(self.at - offsets[above as usize]).to_string());
+        }
+        if !name.is_empty() {
+            path.push('.');
+            path.push_str(name);
+        }
+        path
+    }
+
+    /// The cells that the value of `field` comes from; the record itself, if none does.
+    #[must_use]
+    pub fn cell(self, field: FieldId) -> Vec<Cell> {
+        let plan = &self.view.book.plan.entities[self.entity];
+        self.cells(&plan.fields[field.field])
+    }
+
+    pub(super) fn cells(self, field: &'a FieldPlan) -> Vec<Cell> {
+        let line = self.view.line(self.entity, self.at as usize, field).or(field.lines.first());
+        let columns = line.map_or(&[][..], |line| &line.columns);
+        if columns.is_empty() {
+            return vec![self.record()];
+        }
+        let (table, row) = self.source();
+        columns.iter().map(|column| table.cell(row, Some(column.clone()))).collect()
+    }
+
+    /// The record the row comes from.
+    #[must_use]
+    pub fn record(self) -> Cell {
+        let (table, row) = self.source();
+        table.cell(row, None)
+    }
+
+    pub(super) fn source(self) -> (&'a crate::stage::StagedTable, u32) {
+        let book = self.view.book;
+        let table = &book.tables[book.plan.entities[self.entity].table];
+        (table, book.entities[self.entity].rows[self.at as usize])
+    }
+}

@@ -1,0 +1,431 @@
+//! The walk: one account's objects, side by side in every entity, become its payload, byte by byte.
+//!
+//! The payload is canonical: keys in byte order, no white space, nothing without content. While a value is written it
+//! is checked against its field's constraint; what is wrong becomes a finding, and the account is rejected if one of
+//! them is an error.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::view::{Row, View};
+use crate::contract::{Constraint, Violation};
+use crate::finding::{Finding, Severity};
+use crate::mapping::OnFault;
+use crate::mapping::plan::{Case, Entry, FieldPlan, Item, LinePlan, Plan, ValuePlan};
+use crate::mapping::render::{push_date, push_datetime, push_decimal, push_escaped, push_integer};
+use crate::mapping::value::{self, CODE_BASE, unpack_integer};
+use crate::stage::column::{
+    CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, Slice, TEXT_ABSENT, TEXT_FAULT,
+    is_escaped,
+};
+
+/// Writes the payloads of some accounts, one after the other.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    view: &'a View<'a>,
+    plan: &'a Plan,
+    /// What has been written.
+    pub out: Vec<u8>,
+    /// Findings about the account being written.
+    pub findings: Vec<Finding>,
+    /// Fields with a value that is not on the tenant's own list.
+    pub unlisted: BTreeSet<String>,
+    /// The variant chosen by each discriminator, counted from 1; 0: none.
+    chosen: Vec<u8>,
+    /// Required fields that turned out absent in the objects being written: (field of its entity).
+    missing: Vec<usize>,
+}
+
+/// What a value is, before it is written.
+enum Written {
+    Yes,
+    Absent,
+    Faulty,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk over the accounts of `view`.
+    #[must_use]
+    pub fn new(view: &'a View<'a>) -> Self {
+        let plan: &Plan = &view.book.plan;
+        Self {
+            view,
+            plan,
+            out: Vec::new(),
+            findings: Vec::new(),
+            unlisted: BTreeSet::new(),
+            chosen: vec![0; plan.discriminators.len()],
+            missing: Vec::new(),
+        }
+    }
+
+    /// Appends the payload of account `number` to [`Walk::out`].
+    pub fn account(&mut self, number: u32) {
+        self.object(0, number as usize);
+    }
+
+    /// Writes an object; tells whether it has content.
+    fn object(&mut self, entity: usize, at: usize) -> bool {
+        let plan = &self.plan.entities[entity];
+        if let Some((discriminator, field)) = plan.decides {
+            let value = self.view.value(entity, at, field).text();
+            let values = &self.plan.discriminators[discriminator].values;
+            let found = value.and_then(|value| values.iter().position(|known| known == value));
+            self.chosen[discriminator] = found.map_or(0, |found| found as u8 + 1);
+        }
+        let case = plan.case(&self.chosen, &self.plan.discriminators);
+        let start = self.out.len();
+        let missing = self.missing.len();
+        self.out.push(b'{');
+        self.items(entity, at, case, &plan.layout, "");
+        if !self.close(start) {
+            self.missing.truncate(missing);
+            return false;
+        }
+        self.report_missing(entity, at, missing);
+        for unmapped in plan.unmapped[case].iter().filter(|unmapped| unmapped.object.is_empty()) {
+            self.required(entity, at, &unmapped.name, None);
+        }
+        true
+    }
+
+    /// Ends an object that starts at `start` of the output, or takes it back if nothing came.
+    fn close(&mut self, start: usize) -> bool {
+        if self.out.len() == start + 1 {
+            self.out.truncate(start);
+            return false;
+        }
+        if let Some(comma) = self.out.last_mut() {
+            *comma = b'}';
+        }
+        true
+    }
+
+    fn items(&mut self, entity: usize, at: usize, case: usize, items: &'a [Item], object: &str) {
+        for item in items {
+            match item {
+                Item::Field { key, field } => {
+                    let start = self.out.len();
+                    self.out.extend_from_slice(key);
+                    let plan = &self.plan.entities[entity].fields[*field];
+                    match self.field(entity, at, case, plan) {
+                        Written::Yes => self.out.push(b','),
+                        Written::Faulty => self.out.truncate(start),
+                        Written::Absent => {
+                            self.out.truncate(start);
+                            if matches!(plan.cases[case], Case::Held { required: true, .. }) {
+                                self.missing.push(*field);
+                            }
+                        }
+                    }
+                }
+                Item::Object { key, path, items, keyed } => self.inner_object(entity, at, case, (key, path, items, keyed)),
+                Item::Children { key, entity: child, required } => {
+                    let start = self.out.len();
+                    self.out.extend_from_slice(key);
+                    if self.children(*child, at) {
+                        self.out.push(b',');
+                    } else {
+                        self.out.truncate(start);
+                        if required.get(case) == Some(&true) {
+                            let name = self.plan.entities[*child].path.rsplit('.').next().unwrap_or_default();
+                            self.required(entity, at, name, None);
+                        }
+                    }
+                    debug_assert!(object.is_empty() || !key.is_empty());
+                }
+            }
+        }
+    }
+
+    /// Writes an object that has no table of its own.
+    fn inner_object(
+        &mut self,
+        entity: usize,
+        at: usize,
+        case: usize,
+        (key, path, items, keyed): (&[u8], &'a str, &'a [Item], &'a [usize]),
+    ) {
+        let start = self.out.len();
+        self.out.extend_from_slice(key);
+        let open = self.out.len();
+        let missing = self.missing.len();
+        self.out.push(b'{');
+        if keyed.is_empty() {
+            self.items(entity, at, case, items, path);
+        } else {
+            self.keyed(entity, at, case, keyed);
+        }
+        if !self.close(open) {
+            self.out.truncate(start);
+            self.missing.truncate(missing);
+            return;
+        }
+        self.out.push(b',');
+        self.report_missing(entity, at, missing);
+        for unmapped in self.plan.entities[entity].unmapped[case].iter().filter(|unmapped| unmapped.object == path) {
+            self.required(entity, at, &format!("{path}.{}", unmapped.name), None);
+        }
+    }
+
+    /// Writes fields whose keys come from cells, keys in byte order.
+    fn keyed(&mut self, entity: usize, at: usize, case: usize, fields: &[usize]) {
+        let mut keys: Vec<(&[u8], usize)> = Vec::with_capacity(fields.len());
+        let table = &self.view.book.tables[self.plan.entities[entity].table];
+        for &field in fields {
+            let Some(leaf) = self.plan.entities[entity].fields[field].key else { continue };
+            let Slice::Text(handles) = self.view.slices[entity][leaf] else { continue };
+            if handles[at] > TEXT_FAULT {
+                keys.push((table.texts.get(&handles[at]), field));
+            }
+        }
+        keys.sort_unstable();
+        for (key, field) in keys {
+            let start = self.out.len();
+            crate::mapping::render::push_string(&mut self.out, key);
+            self.out.push(b':');
+            match self.field(entity, at, case, &self.plan.entities[entity].fields[field]) {
+                Written::Yes => self.out.push(b','),
+                Written::Absent | Written::Faulty => self.out.truncate(start),
+            }
+        }
+    }
+
+    /// Writes the objects of entity `child` below object `at` of its parent; tells whether there are any.
+    fn children(&mut self, child: usize, at: usize) -> bool {
+        let plan = &self.plan.entities[child];
+        let offsets = &self.view.book.entities[child].offsets;
+        let (first, end) = (offsets[at] as usize, offsets[at + 1] as usize);
+        if first == end {
+            return false;
+        }
+        if !plan.is_list {
+            if end - first > 1 {
+                let row = Row::new(self.view, child, first as u32);
+                let cells = (first..end).map(|at| Row::new(self.view, child, at as u32).record()).collect();
+                self.findings.push(Finding {
+                    code: "more_than_one_record".into(),
+                    severity: Severity::Error,
+                    path: row.path(None),
+                    message: format!("one record was expected here, found {}", end - first),
+                    cells,
+                });
+            }
+            return self.object(child, first);
+        }
+        let start = self.out.len();
+        self.out.push(b'[');
+        for at in first..end {
+            let written = match plan.scalar {
+                Some(field) => {
+                    let case = plan.case(&self.chosen, &self.plan.discriminators);
+                    matches!(self.field(child, at, case, &plan.fields[field]), Written::Yes)
+                }
+                None => self.object(child, at),
+            };
+            if written {
+                self.out.push(b',');
+            }
+        }
+        if self.out.len() == start + 1 {
+            self.out.truncate(start);
+            return false;
+        }
+        if let Some(comma) = self.out.last_mut() {
+            *comma = b']';
+        }
+        true
+    }
+
+    /// Writes the value of a field.
+    fn field(&mut self, entity: usize, at: usize, case: usize, field: &'a FieldPlan) -> Written {
+        let Some(line) = self.view.line(entity, at, field) else { return Written::Absent };
+        let before = self.out.len();
+        let (written, violation) = self.value(entity, at, case, field, line);
+        if let Some(violation) = violation {
+            self.violated(entity, at, field, &violation);
+        }
+        match written {
+            Written::Faulty => {
+                self.out.truncate(before);
+                self.fault(entity, at, field, line);
+            }
+            Written::Yes if field.cases[case] == Case::Foreign => {
+                let message = "this variant of the object has no such field in the contract".to_owned();
+                self.add(entity, at, field, "unexpected_field", Severity::Error, message);
+            }
+            _ => {}
+        }
+        written
+    }
+
+    fn value(
+        &mut self,
+        entity: usize,
+        at: usize,
+        case: usize,
+        field: &'a FieldPlan,
+        line: &'a LinePlan,
+    ) -> (Written, Option<Violation>) {
+        let number = match field.cases[case] {
+            Case::Held { constraint, .. } => Some(constraint),
+            Case::Open | Case::Foreign => None,
+        };
+        let constraint: Option<&Constraint> = number.map(|number| &field.constraints[number]);
+        let slices = &self.view.slices[entity];
+        match &line.value {
+            ValuePlan::Constant(entry) => self.entry(entry, number),
+            ValuePlan::Code(leaf, entries) => match slices[*leaf] {
+                Slice::Code(codes) => match codes[at] {
+                    CODE_ABSENT => (Written::Absent, None),
+                    CODE_FAULT => (Written::Faulty, None),
+                    code => self.entry(&entries[usize::from(code - CODE_BASE)], number),
+                },
+                _ => (Written::Absent, None),
+            },
+            ValuePlan::Text(leaf) => match slices[*leaf] {
+                Slice::Text(handles) => match handles[at] {
+                    TEXT_ABSENT => (Written::Absent, None),
+                    TEXT_FAULT => (Written::Faulty, None),
+                    _ => self.text(entity, &handles[at], constraint),
+                },
+                _ => (Written::Absent, None),
+            },
+            ValuePlan::Date(leaf) => match slices[*leaf] {
+                Slice::Date(days) => match days[at] {
+                    DATE_ABSENT => (Written::Absent, None),
+                    DATE_FAULT => (Written::Faulty, None),
+                    days => match value::date(days) {
+                        Some(date) => (self.quoted(|out| push_date(out, date)), None),
+                        None => (Written::Faulty, None),
+                    },
+                },
+                _ => (Written::Absent, None),
+            },
+            ValuePlan::DateTime(leaf) | ValuePlan::Integer(leaf, _) | ValuePlan::Decimal(leaf, _) => match slices[*leaf] {
+                Slice::Number(numbers) => match numbers[at] {
+                    NUMBER_ABSENT => (Written::Absent, None),
+                    NUMBER_FAULT => (Written::Faulty, None),
+                    stored => self.number(&line.value, stored, constraint),
+                },
+                _ => (Written::Absent, None),
+            },
+        }
+    }
+
+    fn entry(&mut self, entry: &'a Entry, constraint: Option<usize>) -> (Written, Option<Violation>) {
+        if entry.value.is_none() {
+            return (Written::Absent, None);
+        }
+        self.out.extend_from_slice(&entry.json);
+        (Written::Yes, constraint.and_then(|number| entry.verdicts[number].clone()))
+    }
+
+    fn text(&mut self, entity: usize, handle: &'a u64, constraint: Option<&Constraint>) -> (Written, Option<Violation>) {
+        let text = self.view.text(entity, handle);
+        self.quoted(|out| {
+            if is_escaped(*handle) { push_escaped(out, text.as_bytes()) } else { out.extend_from_slice(text.as_bytes()) }
+        });
+        (Written::Yes, constraint.and_then(|constraint| constraint.check_text(text).err()))
+    }
+
+    fn number(&mut self, plan: &ValuePlan, stored: i64, constraint: Option<&Constraint>) -> (Written, Option<Violation>) {
+        match plan {
+            ValuePlan::DateTime(_) => match chrono::DateTime::from_timestamp(stored, 0) {
+                Some(instant) => (self.quoted(|out| push_datetime(out, instant)), None),
+                None => (Written::Faulty, None),
+            },
+            ValuePlan::Integer(_, true) => {
+                let (value, zeros) = unpack_integer(stored);
+                self.quoted(|out| {
+                    if value < 0 {
+                        out.push(b'-');
+                    }
+                    out.extend(std::iter::repeat_n(b'0', zeros as usize));
+                    push_integer(out, value.abs());
+                });
+                (Written::Yes, None)
+            }
+            ValuePlan::Decimal(_, scale) => {
+                let (unscaled, places) = scale.unpack(stored);
+                self.quoted(|out| push_decimal(out, unscaled, places));
+                (Written::Yes, constraint.and_then(|constraint| constraint.check_decimal(unscaled, places).err()))
+            }
+            _ => {
+                let (value, _) = unpack_integer(stored);
+                push_integer(&mut self.out, value);
+                (Written::Yes, constraint.and_then(|constraint| constraint.check_integer(value).err()))
+            }
+        }
+    }
+
+    fn quoted(&mut self, push: impl FnOnce(&mut Vec<u8>)) -> Written {
+        self.out.push(b'"');
+        push(&mut self.out);
+        self.out.push(b'"');
+        Written::Yes
+    }
+
+    /// A value that breaks its constraint.
+    fn violated(&mut self, entity: usize, at: usize, field: &'a FieldPlan, violation: &Violation) {
+        if violation.severity == Severity::Notice {
+            let entity = &self.plan.entities[entity].path;
+            let path = if entity.is_empty() { field.path.clone() } else { format!("{entity}.{}", field.path) };
+            self.unlisted.insert(path);
+            return;
+        }
+        let message = format!("expected {}", violation.expected);
+        self.add(entity, at, field, violation.code, violation.severity, message);
+    }
+
+    /// A cell that could not be read.
+    fn fault(&mut self, entity: usize, at: usize, field: &'a FieldPlan, line: &'a LinePlan) {
+        let (table, row) = Row::new(self.view, entity, at as u32).source();
+        let leaf = match &line.value {
+            ValuePlan::Constant(_) => return,
+            ValuePlan::Text(leaf)
+            | ValuePlan::Code(leaf, _)
+            | ValuePlan::Date(leaf)
+            | ValuePlan::DateTime(leaf)
+            | ValuePlan::Integer(leaf, _)
+            | ValuePlan::Decimal(leaf, _) => self.plan.entities[entity].leaves[*leaf],
+        };
+        let severity = match line.on_fault {
+            OnFault::Reject => Severity::Error,
+            OnFault::Omit => Severity::Warning,
+        };
+        let (code, message) = match table.fault(row, leaf) {
+            Some(fault) => (fault.code, fault.message.to_string()),
+            None => ("unreadable_cell", "the cell cannot be read".to_owned()),
+        };
+        self.add(entity, at, field, code, severity, message);
+    }
+
+    fn add(&mut self, entity: usize, at: usize, field: &'a FieldPlan, code: &str, severity: Severity, message: String) {
+        let row = Row::new(self.view, entity, at as u32);
+        let (path, cells) = (row.path_of(&field.path), row.cells(field));
+        self.findings.push(Finding { code: code.into(), severity, path, message, cells });
+    }
+
+    /// Findings about the required fields that are absent from an object with content.
+    fn report_missing(&mut self, entity: usize, at: usize, from: usize) {
+        while self.missing.len() > from {
+            if let Some(field) = self.missing.pop() {
+                let plan = &self.plan.entities[entity].fields[field];
+                self.required(entity, at, &plan.path, Some(plan));
+            }
+        }
+    }
+
+    fn required(&mut self, entity: usize, at: usize, name: &str, field: Option<&'a FieldPlan>) {
+        let row = Row::new(self.view, entity, at as u32);
+        let cells = field.map_or_else(|| vec![row.record()], |field| row.cells(field));
+        let message = if field.is_some() {
+            "the contract requires a value, and the cell is blank".to_owned()
+        } else {
+            "the contract requires this, and no line of the mapping or no record gives it".to_owned()
+        };
+        let code: Arc<str> = "required".into();
+        self.findings.push(Finding { code, severity: Severity::Error, path: row.path_of(name), message, cells });
+    }
+}

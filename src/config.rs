@@ -269,6 +269,24 @@ pub struct Stop {
 }
 
 impl Project {
+    /// The ledger's file.
+    #[must_use]
+    pub fn ledger_file(&self) -> PathBuf {
+        self.state.join("ledger.sqlite")
+    }
+
+    /// The folder of the payload files.
+    #[must_use]
+    pub fn payload_folder(&self) -> PathBuf {
+        self.state.join("payloads")
+    }
+
+    /// The folder of the reports.
+    #[must_use]
+    pub fn report_folder(&self) -> PathBuf {
+        self.state.join("reports")
+    }
+
     /// Resolves the project file (`file`, or `slipway.toml` here if there is one), the environment and the
     /// `KEY=VALUE` texts of `--set`.
     pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self, ConfigError> {

@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod logging;
 pub mod mapping;
 pub mod progress;
+pub mod report;
 pub mod rules;
 pub mod stage;
 pub mod target;

@@ -2,8 +2,10 @@
 //!
 //! Only here are stages wired to each other, and only here is the [`Project`](crate::config::Project) known.
 
-use crate::cli::Cli;
-use crate::config::LogOptions;
+mod report;
+
+use crate::cli::{Cli, Command};
+use crate::config::{LogOptions, Project};
 use crate::console::Console;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
@@ -20,6 +22,9 @@ pub fn run(cli: &Cli) -> ExitCode {
     })
 }
 
-fn dispatch(cli: &Cli, _console: &Console) -> Result<ExitCode, Error> {
-    match cli.command {}
+fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
+    let project = || Project::load(cli.common.project.as_deref(), &cli.common.set);
+    match &cli.command {
+        Command::Report(args) => report::execute(args, &project()?, console),
+    }
 }

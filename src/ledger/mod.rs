@@ -21,6 +21,7 @@ mod schema;
 pub mod build;
 pub mod operate;
 pub mod read;
+pub mod report;
 pub mod state;
 pub mod submit;
 

@@ -1,0 +1,168 @@
+//! What a migration's counts come to, as a pure function.
+
+use serde::Serialize;
+
+use crate::ledger::State;
+use crate::ledger::read::{FileRow, IdentityRow};
+
+use super::StateCount;
+
+/// What it comes to, from the most to the least urgent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing was built yet.
+    Empty,
+    /// Two numbers that must be the same are not: no go until that is explained.
+    Unbalanced,
+    /// Some accounts are still on their way: run again.
+    Unfinished,
+    /// Everything ended, some accounts or records not well: a human must look.
+    Exceptions,
+    /// Every account was processed and every record used, or left out on purpose.
+    Complete,
+}
+
+/// The outcome, with its reasons in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// What it comes to.
+    pub outcome: Outcome,
+    /// One sentence for the top of the page.
+    pub summary: String,
+    /// Why it is not better than that; empty if it is complete.
+    pub reasons: Vec<String>,
+}
+
+impl Verdict {
+    /// The verdict on these counts. The first line that holds decides; the reasons of all that hold are told:
+    ///
+    /// | holds | outcome |
+    /// | --- | --- |
+    /// | no account and no file | `empty` |
+    /// | an identity does not balance, or a file's records are not the sum of its buckets | `unbalanced` |
+    /// | accounts are ready, sending, unknown or submitted | `unfinished` |
+    /// | accounts are rejected, refused, errored, cancelled or foreign; records are quarantined or orphaned | `exceptions` |
+    /// | nothing of these | `complete` |
+    pub(super) fn of(states: &[StateCount], files: &[FileRow], identities: &[IdentityRow], foreign: u64) -> Self {
+        let count = |state: State| states.iter().find(|c| c.state == state).map_or(0, |c| c.accounts);
+        let accounts: u64 = states.iter().map(|count| count.accounts).sum();
+        if accounts == 0 && files.is_empty() {
+            return Self { outcome: Outcome::Empty, summary: "nothing was built yet".to_owned(), reasons: Vec::new() };
+        }
+
+        let mut unbalanced: Vec<_> = identities
+            .iter()
+            .filter(|identity| !identity.balanced)
+            .map(|identity| format!("{}: {} is not {}", identity.name, identity.left, identity.right))
+            .collect();
+        unbalanced.extend(files.iter().filter(|file| buckets(file) != file.records).map(|file| {
+            format!("{}: {} records were read, the buckets hold {}", file.file, file.records, buckets(file))
+        }));
+
+        let in_states = |states: &[State]| {
+            let named = states.iter().map(|state| (count(*state), state.as_str()));
+            named.filter(|(n, _)| *n > 0).map(|(n, name)| format!("{} {name}", accounts_of(n))).collect::<Vec<_>>()
+        };
+        let unfinished = in_states(&[State::Ready, State::Sending, State::Unknown, State::Submitted]);
+        let mut exceptions = in_states(&[State::Rejected, State::Refused, State::Errored, State::Cancelled]);
+        if foreign > 0 {
+            exceptions.push(format!("{} imported by somebody else", accounts_of(foreign)));
+        }
+        let lost = |name: &str, records: u64| (records > 0).then(|| format!("{} {name}", records_of(records)));
+        exceptions.extend(lost("quarantined", files.iter().map(|file| file.quarantined).sum()));
+        exceptions.extend(lost("orphaned", files.iter().map(|file| file.orphaned).sum()));
+
+        let outcome = match (unbalanced.is_empty(), unfinished.is_empty(), exceptions.is_empty()) {
+            (false, _, _) => Outcome::Unbalanced,
+            (true, false, _) => Outcome::Unfinished,
+            (true, true, false) => Outcome::Exceptions,
+            (true, true, true) => Outcome::Complete,
+        };
+        let processed = count(State::Processed);
+        let summary = match outcome {
+            Outcome::Unbalanced => "no go: numbers that must be the same are not".to_owned(),
+            Outcome::Unfinished => {
+                format!("unfinished: {processed} of {accounts} accounts processed; run again to resume")
+            }
+            Outcome::Exceptions => {
+                format!(
+                    "finished with exceptions: {processed} of {accounts} accounts processed, the rest needs a human"
+                )
+            }
+            Outcome::Empty | Outcome::Complete => format!("complete: all {accounts} accounts are accounted for"),
+        };
+        Self { outcome, summary, reasons: [unbalanced, unfinished, exceptions].concat() }
+    }
+}
+
+fn buckets(file: &FileRow) -> u64 {
+    file.quarantined + file.duplicate + file.orphaned + file.not_selected + file.filtered + file.rejected + file.used
+}
+
+fn accounts_of(n: u64) -> String {
+    if n == 1 { "1 account".to_owned() } else { format!("{n} accounts") }
+}
+
+fn records_of(n: u64) -> String {
+    if n == 1 { "1 record".to_owned() } else { format!("{n} records") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(records: u64, used: u64, orphaned: u64) -> FileRow {
+        FileRow {
+            file: "a.csv".into(),
+            table: "a".into(),
+            bytes: 1,
+            digest: String::new(),
+            records,
+            quarantined: 0,
+            duplicate: 0,
+            orphaned,
+            not_selected: 0,
+            filtered: 0,
+            rejected: 0,
+            used,
+        }
+    }
+
+    fn identity(left: i64, right: i64) -> IdentityRow {
+        IdentityRow { name: "accounts".into(), left, right, difference: left - right, balanced: left == right }
+    }
+
+    #[test]
+    fn the_most_urgent_reason_decides() {
+        let states = |list: &[(State, u64)]| -> Vec<_> {
+            list.iter().map(|&(state, accounts)| StateCount { state, accounts }).collect()
+        };
+        let processed = [(State::Processed, 3)];
+        let mixed = [(State::Processed, 3), (State::Rejected, 1)];
+        let under_way = [(State::Processed, 3), (State::Rejected, 1), (State::Submitted, 2)];
+        let (whole, orphan, leak) = ([file(9, 9, 0)], [file(9, 8, 1)], [file(9, 8, 0)]);
+        let (even, odd) = ([identity(3, 3)], [identity(3, 2)]);
+        let of = |list: &[(State, u64)], files: &[FileRow], identities: &[IdentityRow], foreign| {
+            Verdict::of(&states(list), files, identities, foreign).outcome
+        };
+        assert_eq!(of(&[], &[], &[], 0), Outcome::Empty);
+        assert_eq!(of(&processed, &whole, &even, 0), Outcome::Complete);
+        assert_eq!(of(&processed, &whole, &even, 1), Outcome::Exceptions);
+        assert_eq!(of(&processed, &orphan, &even, 0), Outcome::Exceptions);
+        assert_eq!(of(&mixed, &whole, &even, 0), Outcome::Exceptions);
+        assert_eq!(of(&under_way, &whole, &even, 0), Outcome::Unfinished);
+        assert_eq!(of(&processed, &leak, &even, 0), Outcome::Unbalanced);
+        assert_eq!(of(&under_way, &whole, &odd, 0), Outcome::Unbalanced);
+        let verdict = Verdict::of(&states(&under_way), &leak, &odd, 0);
+        assert_eq!(
+            verdict.reasons,
+            [
+                "accounts: 3 is not 2",
+                "a.csv: 9 records were read, the buckets hold 8",
+                "2 accounts submitted",
+                "1 account rejected"
+            ]
+        );
+    }
+}

@@ -1,1 +1,6 @@
+//! The integration tests: one module for each face of the program.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
+
+mod sandbox;
+mod target;

@@ -24,6 +24,9 @@ const ACCOUNTS: &str = "/v2/data-import/accounts/";
 /// A connection that is not there by then will not come; the exchange's own timeout may be shorter.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Shorter than servers keep a connection open: one that the other side has just closed would make a create doubtful.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// RFC 3986's unreserved characters stand for themselves in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -76,6 +79,7 @@ impl Client {
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .timeout(options.timeout);
         if base.scheme() == "http" {
             // Loopback: no proxy stands between, and a machine without CA certificates will do.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::faults::{self, Faults};
 use super::{Pace, check};
 use crate::account::{AccountKey, Digest};
+use crate::clock;
 use crate::target::Status;
 
 /// All accounts the sandbox has heard of.
@@ -124,7 +125,7 @@ impl Walk {
 
 impl Accounts {
     pub(super) fn new(pace: Pace, seed: u64) -> Self {
-        Self { by_key: HashMap::new(), pace, seed, epoch: (Instant::now(), Utc::now()) }
+        Self { by_key: HashMap::new(), pace, seed, epoch: (Instant::now(), clock::now()) }
     }
 
     /// Notes that a create of account `key` was asked for; tells for the how-manieth time, from 1.

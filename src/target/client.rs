@@ -17,6 +17,7 @@ use secrecy::ExposeSecret;
 use super::outcome::{Answer, BodyEnd, NoAnswer, classify_create, classify_status, classify_validate, retry_after};
 use super::{Auth, ClientOptions, CreateOutcome, Envelope, StatusOutcome, TargetError, TaskParams, ValidateOutcome};
 use crate::account::AccountKey;
+use crate::clock;
 
 /// Below the API's version, everything lives under this path. All paths end with a slash.
 const ACCOUNTS: &str = "/v2/data-import/accounts/";
@@ -112,7 +113,7 @@ impl Client {
             return Exchange {
                 outcome: CreateOutcome::NotSent(reason),
                 http_status: None,
-                started_at: Utc::now(),
+                started_at: clock::now(),
                 duration: Duration::ZERO,
                 retry_after: None,
                 raw: Vec::new(),
@@ -162,7 +163,7 @@ impl Client {
         request: RequestBuilder,
         classify: impl FnOnce(&Result<Answer, NoAnswer>) -> T,
     ) -> Exchange<T> {
-        let started_at = Utc::now();
+        let started_at = clock::now();
         let started = Instant::now();
         let result = match request.send().await {
             Ok(response) => Ok(self.read(response).await),
@@ -183,7 +184,7 @@ impl Client {
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok())
-            .and_then(|value| retry_after(value, Utc::now()));
+            .and_then(|value| retry_after(value, clock::now()));
         let mut body = Vec::new();
         let end = loop {
             match response.chunk().await {

@@ -1,3 +1,160 @@
 //! Rules: what no field of the contract can say about itself.
+//!
+//! A [`Rule`] looks at one account through [`crate::assemble::view`] and tells what is wrong as findings. Rules lie in
+//! one file for each part of the account; what is the British industry's and not this target's is in [`industry`].
+//! Where a rule is the target's, its id and its codes are too.
+//!
+//! A rule is bound once to what the mapping maps. If a field that it cannot do without is not mapped, the rule is
+//! off, and [`RuleSet::off`] says so. A value that has a finding already ([`Value::Faulty`]) makes a rule stay quiet
+//! about whatever depends on it.
 
+mod addresses;
+mod agreements;
+mod billing_ledgers;
+mod contacts;
+mod customers;
 pub mod industry;
+mod metadata;
+mod metering;
+pub mod notices;
+mod payments;
+mod place;
+mod reading_order;
+mod registers;
+mod statements;
+mod supply;
+mod transfer_readings;
+
+use chrono::NaiveDate;
+
+use crate::assemble::view::{Row, Schema};
+use crate::finding::{Cell, Finding, Severity};
+use notices::Notices;
+
+/// What a rule needs to know beside the account.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleContext {
+    /// What "today" means to rules about the past and the future.
+    pub run_date: NaiveDate,
+}
+
+/// A rule bound to a schema: it gets the account's own row and pushes what it finds.
+pub type Check = Box<dyn Fn(Row<'_>, &RuleContext, &mut Vec<Finding>) + Send + Sync>;
+
+/// One cross-field rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// The rule's name, unique among all rules.
+    pub id: &'static str,
+    /// The codes its findings can have.
+    pub codes: &'static [&'static str],
+    /// The severity of its findings.
+    pub severity: Severity,
+    /// What it demands, in one sentence.
+    pub doc: &'static str,
+    /// Binds the rule to what the mapping maps; none if a field that it needs is not mapped.
+    pub bind: fn(&Schema) -> Option<Check>,
+}
+
+/// All rules, in the order in which they are checked.
+#[must_use]
+pub fn all() -> Vec<Rule> {
+    [
+        contacts::RULES,
+        addresses::RULES,
+        customers::RULES,
+        metadata::RULES,
+        supply::RULES,
+        agreements::RULES,
+        registers::RULES,
+        transfer_readings::RULES,
+        reading_order::RULES,
+        billing_ledgers::RULES,
+        payments::RULES,
+        statements::RULES,
+    ]
+    .concat()
+}
+
+/// The rules that a mapping makes checkable.
+pub struct RuleSet {
+    on: Vec<(Rule, Check)>,
+    off: Vec<&'static str>,
+    notices: Notices,
+}
+
+impl RuleSet {
+    /// All rules bound to `schema`.
+    #[must_use]
+    pub fn bind(schema: &Schema) -> Self {
+        let (mut on, mut off) = (Vec::new(), Vec::new());
+        for rule in all() {
+            match (rule.bind)(schema) {
+                Some(check) => on.push((rule, check)),
+                None => off.push(rule.id),
+            }
+        }
+        Self { on, off, notices: Notices::default() }
+    }
+
+    /// Checks one account and pushes errors and warnings to `out`. Notices are kept back, see [`RuleSet::notices`].
+    pub fn check(&self, account: Row<'_>, context: &RuleContext, out: &mut Vec<Finding>) {
+        for (rule, check) in &self.on {
+            let before = out.len();
+            check(account, context, out);
+            for finding in &mut out[before..] {
+                finding.severity = rule.severity;
+            }
+            if rule.severity == Severity::Notice {
+                self.notices.extend(out.drain(before..));
+            }
+        }
+    }
+
+    /// The rules that are off, because the mapping lacks a field they need.
+    #[must_use]
+    pub fn off(&self) -> &[&'static str] {
+        &self.off
+    }
+
+    /// What all accounts checked so far gave cause to notice: one finding for each code and path, with the number of
+    /// values and the first cell.
+    #[must_use]
+    pub fn notices(&self) -> Vec<Finding> {
+        self.notices.findings()
+    }
+}
+
+/// A finding whose severity is its rule's: [`RuleSet::check`] sets it.
+fn finding(code: &'static str, path: String, message: impl Into<String>, cells: Vec<Cell>) -> Finding {
+    Finding { code: code.into(), severity: Severity::Error, path, message: message.into(), cells }
+}
+
+/// `1 day`, `2 days`.
+fn days(count: i64) -> String {
+    if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn one_day_and_more() {
+        assert_eq!((days(1).as_str(), days(7).as_str()), ("1 day", "7 days"));
+    }
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own_a_code_and_one_sentence() {
+        let mut ids = HashSet::new();
+        for rule in all() {
+            assert!(ids.insert(rule.id), "{} twice", rule.id);
+            assert!(!rule.codes.is_empty(), "{} has no code", rule.id);
+            let snake = |code: &str| code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            assert!(rule.codes.iter().all(|code| snake(code)), "{}", rule.id);
+            assert!(rule.doc.ends_with('.') && !rule.doc.contains('\n'), "{}", rule.id);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Where a rule looks: rows of an entity, and a field of them.
+
+use super::{Check, finding};
+use crate::assemble::view::{EntityId, FieldId, Row, Schema, Value};
+use crate::finding::Cell;
+
+/// The rows of one entity, by the entities on the way from the account to it.
+pub(super) struct Rows {
+    way: Vec<EntityId>,
+}
+
+/// A field of the rows of an entity.
+pub(super) struct Place {
+    rows: Rows,
+    field: FieldId,
+}
+
+/// What is wrong with a text, and what was expected.
+pub(super) struct Wrong {
+    pub(super) code: &'static str,
+    pub(super) message: &'static str,
+}
+
+impl Rows {
+    /// The rows of the entity at `path`; `""` is the account itself. None if it is not mapped.
+    pub(super) fn bind(schema: &Schema, path: &str) -> Option<Self> {
+        let mut rows = Self::above(schema, path);
+        if !path.is_empty() {
+            rows.way.push(schema.entity(path)?);
+        }
+        Some(rows)
+    }
+
+    /// The rows that the field or entity at `path` belongs to: objects on the way have no rows of their own.
+    fn above(schema: &Schema, path: &str) -> Self {
+        let ends = path.match_indices('.').map(|(end, _)| end);
+        Self { way: ends.filter_map(|end| schema.entity(&path[..end])).collect() }
+    }
+
+    /// Visits each row in payload order.
+    pub(super) fn each<'a>(&self, account: Row<'a>, visit: &mut dyn FnMut(Row<'a>)) {
+        visit_below(&self.way, account, visit);
+    }
+}
+
+fn visit_below<'a>(way: &[EntityId], row: Row<'a>, visit: &mut dyn FnMut(Row<'a>)) {
+    match way.split_first() {
+        None => visit(row),
+        Some((&entity, rest)) => row.children(entity).for_each(|child| visit_below(rest, child, visit)),
+    }
+}
+
+impl Place {
+    /// The field at `path`, unless it is not mapped.
+    pub(super) fn bind(schema: &Schema, path: &str) -> Option<Self> {
+        Some(Self { field: schema.field(path)?, rows: Rows::above(schema, path) })
+    }
+
+    /// Visits each row that the field belongs to.
+    pub(super) fn each<'a>(&self, account: Row<'a>, visit: &mut dyn FnMut(Row<'a>, FieldId)) {
+        self.rows.each(account, &mut |row| visit(row, self.field));
+    }
+}
+
+/// The value of a field that may not be mapped.
+pub(super) fn value_of(row: Row<'_>, field: Option<FieldId>) -> Value<'_> {
+    field.map_or(Value::Absent, |field| row.value(field))
+}
+
+/// A check of each text at `paths` on its own; empty texts are left alone. None if no path is mapped.
+pub(super) fn check_texts(schema: &Schema, paths: &[&str], judge: fn(&str) -> Option<Wrong>) -> Option<Check> {
+    let places: Vec<Place> = paths.iter().filter_map(|path| Place::bind(schema, path)).collect();
+    if places.is_empty() {
+        return None;
+    }
+    Some(Box::new(move |account, _, out| {
+        for place in &places {
+            place.each(account, &mut |row, field| {
+                if let Value::Text(text) = row.value(field)
+                    && !text.is_empty()
+                    && let Some(wrong) = judge(text)
+                {
+                    out.push(finding(wrong.code, row.path(Some(field)), wrong.message, row.cell(field)));
+                }
+            });
+        }
+    }))
+}
+
+/// The cells of a value or, if it has none, its row's record.
+pub(super) fn cells_of(row: Row<'_>, field: Option<FieldId>) -> Vec<Cell> {
+    let mut cells = field.map(|field| row.cell(field)).unwrap_or_default();
+    if cells.is_empty() {
+        cells.push(row.record());
+    }
+    cells
+}

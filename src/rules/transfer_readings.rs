@@ -1,0 +1,190 @@
+//! Transfer readings: one for each register that is billed, on the day the account was last billed to.
+
+use super::metering::{Fuel, Meter, Meters, Readings, Registers};
+use super::place::{cells_of, value_of};
+use super::{Check, Rule, days, finding};
+use crate::assemble::view::{FieldId, Row, Schema, Value};
+use crate::finding::{Cell, Finding, Severity};
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "register-transfer-reading-single",
+        codes: &["missing_transfer_reading_for_register", "multiple_transfer_readings_for_register"],
+        severity: Severity::Error,
+        doc: "Each settlement register of an active electricity meter has exactly one transfer reading.",
+        bind: one_for_each_register,
+    },
+    Rule {
+        id: "gas-transfer-reading-single",
+        codes: &["active_gas_meter_without_transfer_reading", "active_gas_meter_with_multiple_transfer_readings"],
+        severity: Severity::Error,
+        doc: "Each active gas meter has exactly one transfer reading.",
+        bind: one_for_each_gas_meter,
+    },
+    Rule {
+        id: "transfer-reading-date",
+        codes: &["transfer_reading_dates_must_match_last_billed_to_date"],
+        severity: Severity::Error,
+        doc: "Each transfer reading is of the day the register was last billed to, which the meter, the point or the account says if it does not.",
+        bind: on_the_day,
+    },
+];
+
+/// The days an account was last billed to, from the register up to the account.
+struct BilledTo {
+    account: Option<FieldId>,
+    point: Option<FieldId>,
+    meter: Option<FieldId>,
+    register: Option<FieldId>,
+    registers: Option<Registers>,
+}
+
+impl BilledTo {
+    fn bind(schema: &Schema) -> Self {
+        Self {
+            account: schema.field("last_billed_to_date"),
+            point: schema.field("supply_addresses.meter_points.last_billed_to_date"),
+            meter: schema.field("supply_addresses.meter_points.meters.last_billed_to_date"),
+            register: schema.field("supply_addresses.meter_points.meters.registers.last_billed_to_date"),
+            registers: Registers::bind(schema),
+        }
+    }
+
+    /// The row and field that say to which day `register` of `meter` was last billed: the lowest level that says so.
+    fn of<'a>(&self, account: Row<'a>, meter: Meter<'a>, register: Option<&str>) -> Option<(Row<'a>, FieldId)> {
+        let register = self.registers.as_ref().and_then(|registers| {
+            meter
+                .row
+                .children(registers.list)
+                .find(|row| row.value(registers.id).text() == register && register.is_some())
+        });
+        [
+            (register, self.register),
+            (Some(meter.row), self.meter),
+            (Some(meter.point), self.point),
+            (Some(account), self.account),
+        ]
+        .into_iter()
+        .filter_map(|(row, field)| Some((row?, field?)))
+        .find(|(row, field)| !row.value(*field).is_absent())
+    }
+}
+
+fn one_for_each_register(schema: &Schema) -> Option<Check> {
+    let (meters, registers) = (Meters::bind(schema)?, Registers::bind(schema)?);
+    let (transfer, history) = (Readings::transfer(schema)?, Readings::history(schema));
+    let named = transfer.register?;
+    let billed_to = BilledTo::bind(schema);
+    Some(Box::new(move |account, context, out| {
+        meters.each(account, context.run_date, &mut |meter| {
+            if meter.fuel != Fuel::Electricity || !meter.active {
+                return;
+            }
+            let read: Vec<(Value<'_>, Row<'_>)> =
+                meter.row.children(transfer.list).map(|row| (row.value(named), row)).collect();
+            if read.iter().any(|(register, _)| register.is_faulty()) {
+                return;
+            }
+            for register in meter.row.children(registers.list).filter(|row| registers.is_settlement(*row)) {
+                let Some(id) = register.value(registers.id).text() else { continue };
+                let of_it: Vec<Row<'_>> =
+                    read.iter().filter(|(register, _)| register.text() == Some(id)).map(|(_, row)| *row).collect();
+                match of_it.len() {
+                    0 => {
+                        let near =
+                            near_misses(history.as_ref(), meter, Some(id), billed_to.of(account, meter, Some(id)));
+                        out.push(missing("missing_transfer_reading_for_register", register, near));
+                    }
+                    1 => {}
+                    _ => out.push(several("multiple_transfer_readings_for_register", register, &of_it, transfer.date)),
+                }
+            }
+        });
+    }))
+}
+
+fn one_for_each_gas_meter(schema: &Schema) -> Option<Check> {
+    let meters = Meters::bind(schema)?;
+    let (transfer, history) = (Readings::transfer(schema)?, Readings::history(schema));
+    let billed_to = BilledTo::bind(schema);
+    Some(Box::new(move |account, context, out| {
+        meters.each(account, context.run_date, &mut |meter| {
+            if meter.fuel != Fuel::Gas || !meter.active {
+                return;
+            }
+            let readings: Vec<Row<'_>> = meter.row.children(transfer.list).collect();
+            match readings.len() {
+                0 => {
+                    let near = near_misses(history.as_ref(), meter, None, billed_to.of(account, meter, None));
+                    out.push(missing("active_gas_meter_without_transfer_reading", meter.row, near));
+                }
+                1 => {}
+                _ => {
+                    let code = "active_gas_meter_with_multiple_transfer_readings";
+                    out.push(several(code, meter.row, &readings, transfer.date));
+                }
+            }
+        });
+    }))
+}
+
+/// The historical readings of `register` on the day that a transfer reading is missing for.
+fn near_misses(
+    history: Option<&Readings>,
+    meter: Meter<'_>,
+    register: Option<&str>,
+    billed_to: Option<(Row<'_>, FieldId)>,
+) -> Vec<Cell> {
+    let (Some(history), Some((row, field))) = (history, billed_to) else { return Vec::new() };
+    let Some(day) = row.value(field).date() else { return Vec::new() };
+    meter
+        .row
+        .children(history.list)
+        .filter(|reading| reading.value(history.date).date() == Some(day))
+        .filter(|reading| register.is_none() || value_of(*reading, history.register).text() == register)
+        .flat_map(|reading| reading.cell(history.date))
+        .collect()
+}
+
+fn missing(code: &'static str, owner: Row<'_>, near: Vec<Cell>) -> Finding {
+    let hint =
+        if near.is_empty() { "" } else { "; there is a reading of that day in its history, which may be the one" };
+    let message = format!("expected one transfer reading of the day it was last billed to, found none{hint}");
+    let mut cells = vec![owner.record()];
+    cells.extend(near);
+    finding(code, owner.path(None), message, cells)
+}
+
+fn several(code: &'static str, owner: Row<'_>, readings: &[Row<'_>], date: FieldId) -> Finding {
+    let message = format!("expected one transfer reading, found {}. Keep the one it was billed by", readings.len());
+    let mut cells = vec![owner.record()];
+    cells.extend(readings.iter().flat_map(|reading| cells_of(*reading, Some(date))));
+    finding(code, owner.path(None), message, cells)
+}
+
+fn on_the_day(schema: &Schema) -> Option<Check> {
+    let (meters, transfer) = (Meters::bind(schema)?, Readings::transfer(schema)?);
+    let billed_to = BilledTo::bind(schema);
+    Some(Box::new(move |account, context, out| {
+        meters.each(account, context.run_date, &mut |meter| {
+            for reading in meter.row.children(transfer.list) {
+                let Some(date) = reading.value(transfer.date).date() else { continue };
+                let register = value_of(reading, transfer.register).text();
+                let Some((row, field)) = billed_to.of(account, meter, register) else { continue };
+                let Some(day) = row.value(field).date() else { continue };
+                if date != day {
+                    let off = (date - day).num_days();
+                    let side = if off < 0 { "before" } else { "after" };
+                    let message = format!(
+                        "expected the transfer reading to be of the day it was last billed to; it is {} {side}",
+                        days(off.abs())
+                    );
+                    let mut cells = reading.cell(transfer.date);
+                    cells.extend(row.cell(field));
+                    let code = "transfer_reading_dates_must_match_last_billed_to_date";
+                    out.push(finding(code, reading.path(Some(transfer.date)), message, cells));
+                }
+            }
+        });
+    }))
+}

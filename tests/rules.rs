@@ -1,0 +1,369 @@
+//! Every rule on a whole account: the guide's account breaks none of them, and one changed cell breaks each.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use slipway::assemble::book::{Selection, assemble};
+use slipway::assemble::view::{Schema, View};
+use slipway::contract::Contract;
+use slipway::finding::Finding;
+use slipway::rules::{self, RuleContext, RuleSet};
+use slipway::{mapping, stage};
+
+/// A change to the guide's extract (and mapping) and what the rule says to it.
+struct Case {
+    rule: &'static str,
+    /// File, text, and what it becomes.
+    edits: &'static [(&'static str, &'static str, &'static str)],
+    code: &'static str,
+    path: &'static str,
+    /// The cells as `file:line:column`, at least these first ones.
+    cells: &'static [&'static str],
+}
+
+const MAPPING: &str = "mapping.toml";
+
+const CASES: &[Case] = &[
+    Case {
+        rule: "phone-valid",
+        edits: &[("person.csv", "02072343456", "abcde")],
+        code: "invalid_phone_number",
+        path: "customers.0.landline",
+        cells: &["person.csv:3:phone"],
+    },
+    Case {
+        rule: "phone-not-drama",
+        edits: &[("person.csv", "07123456789", "07700900123")],
+        code: "invalid_phone_number",
+        path: "customers.mobile",
+        cells: &["person.csv:3:cell"],
+    },
+    Case {
+        rule: "email-valid",
+        edits: &[("person.csv", "bob@jablonski.com", "bob(at)jablonski.com")],
+        code: "invalid",
+        path: "customers.0.email",
+        cells: &["person.csv:3:mail"],
+    },
+    Case {
+        rule: "email-not-test",
+        edits: &[("person.csv", "bob@jablonski.com", "test@jablonski.com")],
+        code: "possible_test_email_address",
+        path: "customers.0.email",
+        cells: &["person.csv:3:mail"],
+    },
+    Case {
+        rule: "billing-email-no-blackhole",
+        edits: &[
+            (MAPPING, "billing_name = ", "billing_email = \"sold_by_team\"\nbilling_name = "),
+            ("household.csv", ";own web;;", ";own web;blackhole+1@example.org;"),
+        ],
+        code: "billing_email_not_valid",
+        path: "billing_email",
+        cells: &["household.csv:2:sold_by_team"],
+    },
+    Case {
+        rule: "postcode-valid",
+        edits: &[("household.csv", "W1F 9DE", "ZZ99")],
+        code: "invalid_postcode",
+        path: "billing_postcode",
+        cells: &["household.csv:2:bill_postcode"],
+    },
+    Case {
+        rule: "postcode-in-use",
+        edits: &[("premises.csv", "W1F 9DE", "W1F 9DC")],
+        code: "invalid_postcode",
+        path: "supply_addresses.0.supply_postcode",
+        cells: &["premises.csv:2:postcode"],
+    },
+    Case {
+        rule: "supply-postcode-in-market",
+        edits: &[("premises.csv", "W1F 9DE", "BT1 5GS")],
+        code: "postcode_outside_supply_market",
+        path: "supply_addresses.0.supply_postcode",
+        cells: &["premises.csv:2:postcode"],
+    },
+    Case {
+        rule: "customer-family-name",
+        edits: &[("person.csv", "Jabłoński;Hi", ";Hi")],
+        code: "customer_family_name_required",
+        path: "customers.0.family_name",
+        cells: &["person.csv:3:surname"],
+    },
+    Case {
+        rule: "metadata-keys-unique",
+        edits: &[("extra.csv", "15;attachment", "100001;tag;metadata_key;other;other_data\n15;attachment")],
+        code: "metadata_has_duplicate_keys",
+        path: "metadata.1.key",
+        cells: &["extra.csv:5:name", "extra.csv:6:name"],
+    },
+    Case {
+        rule: "supply-point-identifier",
+        edits: &[("point.csv", "1200060176720", "1200060176721")],
+        code: "invalid_supply_point_identifier",
+        path: "supply_addresses.0.meter_points.0.identifier",
+        cells: &["point.csv:3:number"],
+    },
+    Case {
+        rule: "gas-check-digits",
+        edits: &[("point.csv", "9353824109", "9353824110")],
+        code: "invalid_supply_point_identifier",
+        path: "supply_addresses.meter_points.identifier",
+        cells: &["point.csv:2:number"],
+    },
+    Case {
+        rule: "commission-supply-point-identifier",
+        edits: &[
+            (
+                MAPPING,
+                "[entity.metadata]",
+                "[entity.commission_contracts]\ntable = \"extra\"\nparent = [\"belongs_to\"]\n\
+                 where = { what = \"commission\" }\norder = [\"name\"]\n\
+                 [entity.commission_contracts.fields]\nmpxn = \"name\"\n\n[entity.metadata]",
+            ),
+            ("extra.csv", "15;attachment", "100001;commission;12000;;\n15;attachment"),
+        ],
+        code: "invalid_supply_point_identifier",
+        path: "commission_contracts.0.mpxn",
+        cells: &["extra.csv:6:name"],
+    },
+    Case {
+        rule: "no-erroneous-transfer",
+        edits: &[("point.csv", "1;0393;no;no", "1;0393;yes;no")],
+        code: "erroneous_transfer_not_in_progress",
+        path: "supply_addresses.0.meter_points.0.et_in_progress",
+        cells: &["point.csv:3:switch_disputed"],
+    },
+    Case {
+        rule: "no-disputed-read",
+        edits: &[("point.csv", "1;0393;no;no", "1;0393;no;yes")],
+        code: "disputed_read_in_progress",
+        path: "supply_addresses.0.meter_points.0.dr_in_progress",
+        cells: &["point.csv:3:debt_objection"],
+    },
+    Case {
+        rule: "one-point-on-supply",
+        edits: &[("point.csv", ";7001;", ";7009;")],
+        code: "no_supply_point_on_supply",
+        path: "supply_addresses",
+        cells: &["household.csv:2"],
+    },
+    Case {
+        rule: "agreements-consecutive",
+        edits: &[("contract.csv", "81;", "81;ELEC-1234-J;2019-01-01;2019-07-25\n81;")],
+        code: "gaps_or_overlaps_in_agreement_dates",
+        path: "supply_addresses.0.meter_points.0.agreements.0.effective_to",
+        cells: &["contract.csv:2:until", "contract.csv:3:from"],
+    },
+    Case {
+        rule: "transfer-reading-register-known",
+        edits: &[("dial_read.csv", "9001;1;20190801", "9001;9Z;20190801")],
+        code: "reading_register_id_not_recognised",
+        path: "supply_addresses.0.meter_points.0.meters.0.transfer_readings.0.register_id",
+        cells: &["dial_read.csv:4:dial", "dial.csv:3:dial", "dial.csv:2:dial"],
+    },
+    Case {
+        rule: "history-reading-register-known",
+        edits: &[("dial_read.csv", "9001;1;20190620", "9001;9Z;20190620")],
+        code: "historical_reading_register_id_not_recognised",
+        path: "supply_addresses.0.meter_points.0.meters.0.reading_history.0.register_id",
+        cells: &["dial_read.csv:5:dial"],
+    },
+    Case {
+        rule: "register-transfer-reading-single",
+        edits: &[("dial_read.csv", "1000;customer;yes;", "1000;customer;no;yes")],
+        code: "missing_transfer_reading_for_register",
+        path: "supply_addresses.0.meter_points.0.meters.0.registers.0",
+        cells: &["dial.csv:3", "dial_read.csv:4:read_on"],
+    },
+    Case {
+        rule: "register-transfer-reading-single",
+        edits: &[("dial_read.csv", "9001;1;20190620;980;customer;no", "9001;1;20190620;980;customer;yes")],
+        code: "multiple_transfer_readings_for_register",
+        path: "supply_addresses.0.meter_points.0.meters.0.registers.0",
+        cells: &["dial.csv:3", "dial_read.csv:4:read_on", "dial_read.csv:5:read_on"],
+    },
+    Case {
+        rule: "gas-transfer-reading-single",
+        edits: &[("dial_read.csv", "500;customer;yes", "500;customer;no")],
+        code: "active_gas_meter_without_transfer_reading",
+        path: "supply_addresses.0.meter_points.1.meters.0",
+        cells: &["device.csv:3", "dial_read.csv:3:read_on"],
+    },
+    Case {
+        rule: "transfer-reading-date",
+        edits: &[("dial_read.csv", "9001;1;20190801", "9001;1;20190731")],
+        code: "transfer_reading_dates_must_match_last_billed_to_date",
+        path: "supply_addresses.0.meter_points.0.meters.0.transfer_readings.0.reading_date",
+        cells: &["dial_read.csv:4:read_on", "household.csv:2:billed_until"],
+    },
+    Case {
+        rule: "readings-increase",
+        edits: &[("dial_read.csv", "20190620;980", "20190620;0")],
+        code: "decreasing_reading",
+        path: "supply_addresses.0.meter_points.0.meters.0.reading_history.0.reading_value",
+        cells: &["dial_read.csv:5:value", "dial_read.csv:2:value"],
+    },
+    Case {
+        rule: "ledger-balance-sum",
+        edits: &[("purse.csv", ";3000", ";3001")],
+        code: "balance_mismatch_on_ledger_balance",
+        path: "ledgers.0.ledger_balance",
+        cells: &["purse.csv:2:stands_at", "purse.csv:2:closed_at", "purse_entry.csv:3:pence", "purse_entry.csv:5:pence"],
+    },
+    Case {
+        rule: "ledger-historical-balance-sum",
+        edits: &[("purse.csv", ";2000;3000", ";2001;3001"), ("household.csv", ";30.00;", ";30.01;")],
+        code: "historical_statement_transactions_balance_mismatch",
+        path: "ledgers.0.last_statement_balance",
+        cells: &["purse.csv:2:closed_at", "purse_entry.csv:2:pence", "purse_entry.csv:4:pence"],
+    },
+    Case {
+        rule: "transfer-balance-sum",
+        edits: &[LEDGERLESS[0], LEDGERLESS[1], LEDGERLESS[2], LEDGERLESS[3], LEDGERLESS[4], ("household.csv", ";30.00;", ";29.99;")],
+        code: "balance_mismatch_on_transfer_balance",
+        path: "transfer_balance",
+        cells: &["household.csv:2:balance", "household.csv:2:bill_line5", "purse_entry.csv:3:pence"],
+    },
+    Case {
+        rule: "historical-balance-sum",
+        edits: &[
+            LEDGERLESS[0],
+            LEDGERLESS[1],
+            LEDGERLESS[2],
+            LEDGERLESS[3],
+            LEDGERLESS[4],
+            ("household.csv", "20.00", "20.01"),
+            ("household.csv", ";30.00;", ";30.01;"),
+        ],
+        code: "historical_statement_transactions_balance_mismatch",
+        path: "last_statement_balance",
+        cells: &["household.csv:2:bill_line5", "purse_entry.csv:2:pence", "purse_entry.csv:4:pence"],
+    },
+    Case {
+        rule: "ledger-balances-sum",
+        edits: &[("household.csv", ";30.00;", ";29.99;")],
+        code: "ledger_balances_not_equal_to_transfer_balance",
+        path: "transfer_balance",
+        cells: &["household.csv:2:balance", "purse.csv:2:stands_at"],
+    },
+    Case {
+        rule: "transaction-not-future",
+        edits: &[("purse_entry.csv", "2;2019-08-05", "2;2019-09-02")],
+        code: "transaction_in_future",
+        path: "ledgers.0.current_statement_transactions.1.transaction_date",
+        cells: &["purse_entry.csv:5:booked"],
+    },
+    Case {
+        rule: "one-open-schedule",
+        edits: &[("instalment.csv", "2018-01-01;yes", "2018-02-01;no")],
+        code: "multiple_open_ended_payment_schedules",
+        path: "payment_schedules.0",
+        cells: &["instalment.csv:3", "instalment.csv:2"],
+    },
+    Case {
+        rule: "statements-disjoint",
+        edits: &[("bill.csv", "2019-07-01;2019-08-01", "2019-06-21;2019-08-01")],
+        code: "overlapping_statements",
+        path: "statements.1.bill_period_from_date",
+        cells: &["bill.csv:2:from", "bill.csv:3:to"],
+    },
+];
+
+/// The account without ledgers: transactions and the last statement's balance lie in the account itself.
+const LEDGERLESS: [(&str, &str, &str); 5] = [
+    (MAPPING, "ledgers.current_statement_transactions", "current_statement_transactions"),
+    (MAPPING, "ledgers.historical_statement_transactions", "historical_statement_transactions"),
+    (
+        MAPPING,
+        "transfer_balance = ",
+        "last_statement_balance = { column = \"bill_line5\", as = \"money\", unit = \"pounds\" }\ntransfer_balance = ",
+    ),
+    ("household.csv", ";;;;;W1F 9DE", ";;;;20.00;W1F 9DE"),
+    ("purse_entry.csv", "3001;", "100001;"),
+];
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// What the rules say to the guide's account with `edits`, notices last, and which rules are off.
+fn check(edits: &[(&str, &str, &str)]) -> (Vec<Finding>, Vec<&'static str>) {
+    let extract = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(root("samples/guide")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), extract.path().join(entry.file_name())).unwrap();
+    }
+    let mut text = std::fs::read_to_string(root("mappings/guide/mapping.toml")).unwrap();
+    for (file, from, to) in edits {
+        let path = extract.path().join(file);
+        let before = if *file == MAPPING { text.clone() } else { std::fs::read_to_string(&path).unwrap() };
+        assert!(before.contains(from), "{file} has no {from}");
+        let after = before.replace(from, to);
+        if *file == MAPPING { text = after } else { std::fs::write(&path, after).unwrap() }
+    }
+    let contract = Contract::built_in().unwrap();
+    let plan = mapping::load_text(&root("mappings/guide"), &text, &contract).unwrap();
+    let sources = stage::load::find_sources(&plan, extract.path()).unwrap();
+    let tables = stage::load::load(&plan, sources, &|_| ()).unwrap();
+    let plan = Arc::new(plan);
+    let book = assemble(&plan, tables, &Selection::default()).unwrap();
+    let view = View::new(&book).unwrap();
+    let rules = RuleSet::bind(&Schema::new(plan));
+    let mut findings = Vec::new();
+    let context = RuleContext { run_date: "2019-09-01".parse().unwrap() };
+    rules.check(view.account(0), &context, &mut findings);
+    findings.extend(rules.notices());
+    (findings, rules.off().to_vec())
+}
+
+#[test]
+fn the_guides_account_breaks_no_rule() {
+    let (findings, off) = check(&[]);
+    assert_eq!(findings, []);
+    let unmapped = [
+        "billing-email-no-blackhole",
+        "commission-supply-point-identifier",
+        "transfer-balance-sum",
+        "historical-balance-sum",
+    ];
+    assert_eq!(off, unmapped);
+    let (findings, off) = check(&LEDGERLESS);
+    assert_eq!(findings, []);
+    assert!(off.contains(&"ledger-balance-sum") && !off.contains(&"transfer-balance-sum"));
+}
+
+#[test]
+fn every_rule_finds_what_it_is_for_in_its_cells() {
+    for case in CASES {
+        let rule = rules::all().into_iter().find(|rule| rule.id == case.rule).unwrap();
+        assert!(rule.codes.contains(&case.code), "{} does not know {}", case.rule, case.code);
+        let (findings, _) = check(case.edits);
+        let found = findings.iter().find(|finding| &*finding.code == case.code && finding.path == case.path);
+        let Some(found) = found else { panic!("{}: not among {findings:#?}", case.rule) };
+        assert_eq!(found.severity, rule.severity, "{}", case.rule);
+        let cells: Vec<String> = found.cells.iter().map(ToString::to_string).collect();
+        assert!(cells.len() >= case.cells.len(), "{}: {cells:?}", case.rule);
+        assert_eq!(cells[..case.cells.len()], *case.cells, "{}", case.rule);
+    }
+}
+
+#[test]
+fn every_rule_has_a_case() {
+    let cases: BTreeSet<&str> = CASES.iter().map(|case| case.rule).collect();
+    let rules: BTreeSet<&str> = rules::all().iter().map(|rule| rule.id).collect();
+    assert_eq!(cases, rules);
+}
+
+#[test]
+fn no_message_repeats_what_a_person_or_a_place_is_called() {
+    let private = ["Jabłoński", "jablonski", "abcde", "07700900123", "blackhole+1", "ZZ99", "W1F", "BT1", "1200060176", "9353824"];
+    for case in CASES {
+        for finding in check(case.edits).0 {
+            for text in private {
+                assert!(!finding.message.contains(text), "{}: {}", case.rule, finding.message);
+            }
+        }
+    }
+}

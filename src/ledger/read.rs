@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::account::{AccountKey, Digest};
 
-use super::submit::key;
+use super::submit::{key, place};
 use super::{AccountId, BuildId, BuildSummary, Ledger, LedgerError, PayloadPlace, State};
 
 /// An account and where it stands.
@@ -109,6 +109,8 @@ pub struct AttemptRow {
     pub http_status: Option<u16>,
     /// What it told us.
     pub outcome: String,
+    /// Of exchanges without a usable answer: what happened.
+    pub detail: Option<String>,
 }
 
 /// A run.
@@ -300,13 +302,7 @@ impl Ledger {
                      JOIN payload ON payload.account = account.id AND payload.digest = account.digest WHERE id = ?",
                 )?
                 .query_row([account.0], |row| {
-                    let place = PayloadPlace {
-                        block_offset: row.get::<_, i64>(2)? as u64,
-                        block_bytes: row.get(3)?,
-                        start: row.get(4)?,
-                        bytes: row.get(5)?,
-                    };
-                    Ok((row.get(0)?, BuildId(row.get(1)?), place))
+                    Ok((row.get(0)?, BuildId(row.get(1)?), place(row, 2)?))
                 })
                 .optional()
         };
@@ -317,7 +313,7 @@ impl Ledger {
     pub fn attempts(&self, account: AccountId) -> Result<Vec<AttemptRow>, LedgerError> {
         self.rows(
             "list exchanges",
-            "SELECT kind, attempt, started_at, duration_ms, http_status, outcome FROM exchange WHERE account = ? ORDER BY id",
+            "SELECT kind, attempt, started_at, duration_ms, http_status, outcome, detail FROM exchange WHERE account = ? ORDER BY id",
             [account.0],
             |row| {
                 Ok(AttemptRow {
@@ -327,6 +323,7 @@ impl Ledger {
                     duration_ms: row.get::<_, i64>(3)? as u64,
                     http_status: row.get(4)?,
                     outcome: row.get(5)?,
+                    detail: row.get(6)?,
                 })
             },
         )

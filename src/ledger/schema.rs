@@ -166,7 +166,8 @@ CREATE TABLE exchange (
     started_at  TEXT NOT NULL,
     duration_ms INTEGER NOT NULL,
     http_status INTEGER,                  -- NULL: no reply
-    outcome     TEXT NOT NULL
+    outcome     TEXT NOT NULL,
+    detail      TEXT                      -- without a usable answer: what happened; never a text of the target
 ) STRICT;
 CREATE INDEX exchange_by_account ON exchange (account);
 
@@ -249,7 +250,7 @@ LEFT JOIN finding_cell ON finding_cell.finding = finding.id;
 
 CREATE VIEW v_attempts AS
 SELECT account.supplier AS import_supplier, account.number AS external_account_number, exchange.kind,
-       exchange.started_at, exchange.duration_ms, exchange.http_status, exchange.outcome, exchange.attempt,
+       exchange.started_at, exchange.duration_ms, exchange.http_status, exchange.outcome, exchange.detail, exchange.attempt,
        exchange.run
 FROM exchange JOIN account ON account.id = exchange.account;
 

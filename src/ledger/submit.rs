@@ -30,6 +30,8 @@ pub struct Claim {
     pub attempts: u32,
     /// Whether an earlier create of ours may have taken effect, so that the target's status is read first.
     pub may_be_there: bool,
+    /// Whether this very payload was validated at the target, with whatever result.
+    pub validated: bool,
 }
 
 /// An account whose import is on its way, or may be.
@@ -92,6 +94,8 @@ pub struct ExchangeRecord {
     pub http_status: Option<u16>,
     /// What it told us, in one word.
     pub outcome: String,
+    /// Of exchanges without a usable answer: what happened. Never holds a text of the target.
+    pub detail: Option<String>,
 }
 
 /// What a validation said.
@@ -129,6 +133,11 @@ pub enum Change {
         /// What was read of the target before, if anything was asked and found.
         baseline: Option<RemoteStatus>,
     },
+    /// The create of the newest intent was never begun.
+    Unsent {
+        /// Of which account.
+        account: AccountId,
+    },
     /// An exchange has ended.
     Outcome(Box<Outcome>),
 }
@@ -154,38 +163,30 @@ pub struct Outcome {
 
 impl Ledger {
     /// Up to `limit` accounts that are `ready`, in the order of their rows, behind `after`, of `wave` if one is named.
-    pub fn claims(
-        &self,
-        after: Option<AccountId>,
-        wave: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Claim>, LedgerError> {
-        self.rows(
-            "tell what is ready",
-            "SELECT account.id, supplier, number, account.digest, payload.build, block_offset, block_bytes, start, bytes, \
-             attempts, EXISTS (SELECT 1 FROM intent WHERE intent.account = account.id AND effective) \
-             FROM account JOIN payload ON payload.account = account.id AND payload.digest = account.digest \
-             WHERE state = 'ready' AND account.id > ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account \
-                 WHERE wave = ?2 AND wave_account.number = account.number AND wave_account.supplier IN ('', account.supplier))) \
-             ORDER BY account.id LIMIT ?3",
-            params![after.map_or(0, |id| id.0), wave, limit as i64],
-            |row| {
-                Ok(Claim {
-                    id: AccountId(row.get(0)?),
-                    key: key(row, 1)?,
-                    digest: row.get(3)?,
-                    build: BuildId(row.get(4)?),
-                    place: PayloadPlace {
-                        block_offset: row.get::<_, i64>(5)? as u64,
-                        block_bytes: row.get(6)?,
-                        start: row.get(7)?,
-                        bytes: row.get(8)?,
-                    },
-                    attempts: row.get(9)?,
-                    may_be_there: row.get(10)?,
-                })
-            },
-        )
+    pub fn claims(&self, after: Option<AccountId>, wave: Option<&str>, limit: usize) -> Result<Vec<Claim>, LedgerError> {
+        let sql = format!(
+            "{CLAIM} WHERE state = 'ready' AND account.id > ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account \
+             WHERE wave = ?2 AND wave_account.number = account.number AND wave_account.supplier IN ('', account.supplier))) \
+             ORDER BY account.id LIMIT ?3"
+        );
+        self.rows("tell what is ready", &sql, params![after.map_or(0, |id| id.0), wave, limit as i64], claim)
+    }
+
+    /// The account in row `id`, if it is `ready`.
+    pub fn claim(&self, id: AccountId) -> Result<Option<Claim>, LedgerError> {
+        let sql = format!("{CLAIM} WHERE state = 'ready' AND account.id = ?");
+        Ok(self.rows("tell what is ready", &sql, [id.0], claim)?.pop())
+    }
+
+    /// Where a payload of the account lies that was built at some time: the one with this digest.
+    pub fn payload_with(&self, id: AccountId, digest: Digest) -> Result<Option<(BuildId, PayloadPlace)>, LedgerError> {
+        let rows = self.rows(
+            "find a payload",
+            "SELECT build, block_offset, block_bytes, start, bytes FROM payload WHERE account = ? AND digest = ?",
+            params![id.0, digest],
+            |row| Ok((BuildId(row.get(0)?), place(row, 1)?)),
+        )?;
+        Ok(rows.into_iter().next())
     }
 
     /// Up to `limit` accounts that are in `state` (`unknown` or `submitted`), in the order of their rows, behind `after`.
@@ -226,11 +227,33 @@ impl Ledger {
                     Change::Intent { account, digest, baseline } => {
                         write_intent(transaction, run, *account, *digest, baseline.as_ref())
                     }
+                    Change::Unsent { account } => {
+                        let current = current(transaction, *account)?;
+                        take_event(transaction, *account, &current, Event::NotSent, &Told::default())
+                    }
                     Change::Outcome(outcome) => write_outcome(transaction, run, outcome),
                 })
                 .collect()
         })
     }
+}
+
+const CLAIM: &str = "SELECT account.id, supplier, number, account.digest, payload.build, block_offset, block_bytes, start, \
+    bytes, attempts, EXISTS (SELECT 1 FROM intent WHERE intent.account = account.id AND effective), \
+    validated_digest IS account.digest FROM account \
+    JOIN payload ON payload.account = account.id AND payload.digest = account.digest";
+
+fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
+    Ok(Claim {
+        id: AccountId(row.get(0)?),
+        key: key(row, 1)?,
+        digest: row.get(3)?,
+        build: BuildId(row.get(4)?),
+        place: place(row, 5)?,
+        attempts: row.get(9)?,
+        may_be_there: row.get(10)?,
+        validated: row.get(11)?,
+    })
 }
 
 /// An account's row, as far as an outcome asks.
@@ -284,7 +307,10 @@ fn write_outcome(transaction: &Transaction<'_>, run: RunId, outcome: &Outcome) -
             .execute(params![digest, stamp(outcome.exchange.started_at), validation.as_str(), account.0])?;
     }
     let state = match outcome.event {
-        Some(event) => take_event(transaction, outcome, &current, event)?,
+        Some(event) => {
+            let told = Told { status: outcome.status.as_ref(), kraken_identifier: outcome.kraken_identifier.as_deref() };
+            take_event(transaction, account, &current, event, &told)?
+        }
         None => current.state,
     };
     let settled = state != current.state && matches!(state, State::Submitted | State::Processed);
@@ -299,14 +325,21 @@ fn write_outcome(transaction: &Transaction<'_>, run: RunId, outcome: &Outcome) -
     Ok(state)
 }
 
+/// What the target told beside the event.
+#[derive(Default)]
+struct Told<'a> {
+    status: Option<&'a RemoteStatus>,
+    kraken_identifier: Option<&'a str>,
+}
+
 /// Moves the account on and writes down what the event says of its newest intent.
 fn take_event(
     transaction: &Transaction<'_>,
-    outcome: &Outcome,
+    account: AccountId,
     current: &Current,
     event: Event,
+    told: &Told<'_>,
 ) -> Result<State, WriteError> {
-    let account = outcome.account;
     let mut state = step(transaction, account, current.state, event)?;
     if state == State::Ready && current.verdict != "ready" {
         // While the account was away, a build made up its mind about it.
@@ -317,10 +350,10 @@ fn take_event(
         State::Processed => Some(origin(transaction, account, current, event)?),
         _ => None,
     };
-    if let Some(told) = told_of_intent(current.state, event) {
+    if let Some(outcome) = outcome_of_intent(current.state, event) {
         transaction
             .prepare_cached("UPDATE intent SET outcome = ? WHERE account = ? AND attempt = ?")?
-            .execute(params![told, account.0, current.attempts])?;
+            .execute(params![outcome, account.0, current.attempts])?;
     }
     // The payload that the target took is the newest of ours that may have arrived.
     transaction
@@ -338,15 +371,15 @@ fn take_event(
             state,
             now(),
             origin,
-            outcome.kraken_identifier,
-            outcome.status.as_ref().map(|s| &s.status),
-            outcome.status.as_ref().and_then(|s| s.modified.as_ref())
+            told.kraken_identifier,
+            told.status.map(|s| &s.status),
+            told.status.and_then(|s| s.modified.as_ref())
         ])?;
     Ok(state)
 }
 
 /// What an event says of the newest intent, in the words of `intent.outcome`.
-fn told_of_intent(from: State, event: Event) -> Option<&'static str> {
+fn outcome_of_intent(from: State, event: Event) -> Option<&'static str> {
     match (from, event) {
         (State::Sending, Event::Scheduled) => Some("scheduled"),
         (State::Sending, Event::Refused) => Some("refused"),
@@ -386,8 +419,8 @@ fn write_exchange(
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT INTO exchange (run, account, attempt, kind, started_at, duration_ms, http_status, outcome) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO exchange (run, account, attempt, kind, started_at, duration_ms, http_status, outcome, detail) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             run.0,
@@ -397,7 +430,8 @@ fn write_exchange(
             stamp(exchange.started_at),
             exchange.duration_ms as i64,
             exchange.http_status,
-            exchange.outcome
+            exchange.outcome,
+            exchange.detail
         ])?;
     Ok(())
 }
@@ -439,4 +473,14 @@ pub(super) fn remote_status(row: &Row<'_>, at: usize) -> rusqlite::Result<Option
     let status: Option<String> = row.get(at)?;
     let modified = row.get(at + 1)?;
     Ok(status.map(|status| RemoteStatus { status, modified }))
+}
+
+/// A payload's place from four columns at `at`.
+pub(super) fn place(row: &Row<'_>, at: usize) -> rusqlite::Result<PayloadPlace> {
+    Ok(PayloadPlace {
+        block_offset: row.get::<_, i64>(at)? as u64,
+        block_bytes: row.get(at + 1)?,
+        start: row.get(at + 2)?,
+        bytes: row.get(at + 3)?,
+    })
 }

@@ -121,6 +121,7 @@ fn outcome(account: AccountId, kind: ExchangeKind, event: Option<Event>) -> Outc
             duration_ms: 12,
             http_status: Some(201),
             outcome: "scheduled".into(),
+            detail: None,
         },
         event,
         status: None,

@@ -29,4 +29,5 @@ pub mod report;
 pub mod rules;
 pub mod sandbox;
 pub mod stage;
+pub mod submit;
 pub mod target;

@@ -97,6 +97,14 @@ impl fmt::Display for BuildId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(i64);
 
+impl AccountId {
+    /// The number itself, to tell accounts apart.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0.unsigned_abs()
+    }
+}
+
 /// Two numbers that must be the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -377,7 +385,7 @@ fn stamp(at: DateTime<Utc>) -> String {
 }
 
 fn now() -> String {
-    stamp(Utc::now())
+    stamp(crate::clock::now())
 }
 
 impl ToSql for State {

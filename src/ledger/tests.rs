@@ -117,7 +117,7 @@ fn outcome(account: AccountId, kind: ExchangeKind, event: Option<Event>) -> Outc
         account,
         exchange: ExchangeRecord {
             kind,
-            started_at: Utc::now(),
+            started_at: crate::clock::now(),
             duration_ms: 12,
             http_status: Some(201),
             outcome: "scheduled".into(),

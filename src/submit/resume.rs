@@ -1,0 +1,225 @@
+//! What a status read means for an account. Pure: this is where "at most once" is decided.
+
+use std::time::Duration;
+
+use crate::ledger::State;
+use crate::ledger::state::Event;
+use crate::ledger::submit::RemoteStatus;
+use crate::target::{ImportStatus, Status};
+
+/// What a status read told us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read<'a> {
+    /// The import is there.
+    Found(&'a ImportStatus),
+    /// The target knows no such import.
+    NotFound,
+    /// No usable answer.
+    NoAnswer,
+}
+
+/// What is known of the account beside the read.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// `ready`, `unknown` or `submitted`.
+    pub state: State,
+    /// The status read before the newest create, if one was there.
+    pub baseline: Option<&'a RemoteStatus>,
+    /// For how long reads of this process have found no trace of the newest create; zero at the first of them.
+    pub missing_for: Duration,
+    /// Whether the last read said PROCESSED without an account number.
+    pub processed_without_number: bool,
+    /// How long a create may take to show.
+    pub settle: Duration,
+}
+
+/// What to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The account moves on by this event.
+    Take(Event),
+    /// Nothing is known yet: read again later. `missing` says whether this read found no trace of the newest create.
+    Wait {
+        /// Whether the clock of [`Known::missing_for`] runs.
+        missing: bool,
+    },
+    /// A create may be sent; what was read is its baseline.
+    Create,
+}
+
+/// Decides what a status read means.
+///
+/// A *trace* is a status that is not the baseline and not a dry run's. Words that slipway does not know count as
+/// pending: something is there, and its end is not known.
+///
+/// | state | read | then |
+/// | --- | --- | --- |
+/// | `ready`, sent before | not found, ERRORED, CANCELLED, a dry run's end | create |
+/// | `ready`, sent before | PENDING, `IN_PROGRESS`, unknown word | take pending: an earlier create is alive after all |
+/// | `ready`, sent before | PROCESSED | take processed |
+/// | `unknown` | no trace, for less than `settle` | wait, missing |
+/// | `unknown` | no trace, for all of `settle` | take not received |
+/// | `unknown` | PENDING, `IN_PROGRESS`, unknown word, PROCESSED without a number | take pending |
+/// | `unknown` | PROCESSED, ERRORED, CANCELLED | take it |
+/// | `submitted` | no trace | wait: it is not visible yet |
+/// | `submitted` | PENDING, `IN_PROGRESS`, unknown word | take pending |
+/// | `submitted` | PROCESSED without a number, the first time | wait |
+/// | `submitted` | PROCESSED, ERRORED, CANCELLED | take it |
+/// | any | no answer | wait |
+#[must_use]
+pub fn resolve(known: &Known<'_>, read: Read<'_>) -> Action {
+    const WAIT: Action = Action::Wait { missing: false };
+    if read == Read::NoAnswer {
+        return WAIT;
+    }
+    match (known.state, trace(known, read)) {
+        (State::Ready, Some(Trace::Pending)) => Action::Take(Event::StatusPending),
+        (State::Ready, Some(Trace::Processed { .. })) => Action::Take(Event::StatusProcessed),
+        (State::Ready, Some(Trace::Errored | Trace::Cancelled) | None) => Action::Create,
+
+        (State::Unknown, None) if known.missing_for < known.settle => Action::Wait { missing: true },
+        (State::Unknown, None) => Action::Take(Event::NotReceived),
+        (State::Unknown, Some(Trace::Pending | Trace::Processed { numbered: false })) => {
+            Action::Take(Event::StatusPending)
+        }
+        (State::Submitted, Some(Trace::Pending)) => Action::Take(Event::StatusPending),
+        (State::Submitted, Some(Trace::Processed { numbered: false })) if !known.processed_without_number => WAIT,
+        (State::Unknown | State::Submitted, Some(Trace::Processed { .. })) => Action::Take(Event::StatusProcessed),
+        (State::Unknown | State::Submitted, Some(Trace::Errored)) => Action::Take(Event::StatusErrored),
+        (State::Unknown | State::Submitted, Some(Trace::Cancelled)) => Action::Take(Event::StatusCancelled),
+
+        // Nothing is read of any other state; if it is, it changes nothing.
+        _ => WAIT,
+    }
+}
+
+/// What a read shows of the newest create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trace {
+    Pending,
+    Processed { numbered: bool },
+    Errored,
+    Cancelled,
+}
+
+fn trace(known: &Known<'_>, read: Read<'_>) -> Option<Trace> {
+    let Read::Found(found) = read else { return None };
+    if known.baseline == Some(&remote_status(found)) {
+        return None;
+    }
+    match &found.status {
+        Status::Pending | Status::InProgress | Status::Other(_) => Some(Trace::Pending),
+        Status::Processed => Some(Trace::Processed { numbered: found.kraken_identifier.is_some() }),
+        Status::Errored => Some(Trace::Errored),
+        Status::Cancelled => Some(Trace::Cancelled),
+        Status::DryRunSucceeded | Status::DryRunErrored => None,
+    }
+}
+
+/// The status as the ledger keeps it.
+#[must_use]
+pub fn remote_status(found: &ImportStatus) -> RemoteStatus {
+    RemoteStatus { status: found.status.as_str().to_owned(), modified: found.modified_at.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_secs(60);
+
+    fn found(word: &str, modified: &str) -> ImportStatus {
+        let (word, number) = match word.strip_suffix('#') {
+            Some(word) => (word, Some("A-1".to_owned())),
+            None => (word, None),
+        };
+        ImportStatus {
+            status: Status::parse(word),
+            kraken_identifier: number,
+            created_at: None,
+            modified_at: Some(modified.to_owned()),
+            latest_error: None,
+        }
+    }
+
+    fn ask(state: State, baseline: Option<&RemoteStatus>, word: &str, missing_for: u64, again: bool) -> Action {
+        let known = Known {
+            state,
+            baseline,
+            missing_for: Duration::from_secs(missing_for),
+            processed_without_number: again,
+            settle: SETTLE,
+        };
+        match word {
+            "404" => resolve(&known, Read::NotFound),
+            "-" => resolve(&known, Read::NoAnswer),
+            word => resolve(&known, Read::Found(&found(word, "now"))),
+        }
+    }
+
+    /// The table of [`resolve`], written out: what each state makes of each read, without a baseline. A # is a number.
+    #[test]
+    fn every_read_means_what_the_table_says() {
+        use Event as E;
+        let take = Action::Take;
+        let (wait, missing) = (Action::Wait { missing: false }, Action::Wait { missing: true });
+        for (word, ready, unknown, submitted) in [
+            ("404", Action::Create, missing, wait),
+            ("-", wait, wait, wait),
+            ("PENDING", take(E::StatusPending), take(E::StatusPending), take(E::StatusPending)),
+            ("IN_PROGRESS", take(E::StatusPending), take(E::StatusPending), take(E::StatusPending)),
+            ("PAUSED", take(E::StatusPending), take(E::StatusPending), take(E::StatusPending)),
+            ("PROCESSED#", take(E::StatusProcessed), take(E::StatusProcessed), take(E::StatusProcessed)),
+            ("PROCESSED", take(E::StatusProcessed), take(E::StatusPending), wait),
+            ("ERRORED", Action::Create, take(E::StatusErrored), take(E::StatusErrored)),
+            ("CANCELLED", Action::Create, take(E::StatusCancelled), take(E::StatusCancelled)),
+            ("DRY_RUN_SUCCEEDED", Action::Create, missing, wait),
+            ("DRY_RUN_ERRORED", Action::Create, missing, wait),
+        ] {
+            assert_eq!(ask(State::Ready, None, word, 0, false), ready, "ready, {word}");
+            assert_eq!(ask(State::Unknown, None, word, 0, false), unknown, "unknown, {word}");
+            assert_eq!(ask(State::Submitted, None, word, 0, false), submitted, "submitted, {word}");
+        }
+    }
+
+    #[test]
+    fn nothing_must_be_found_for_all_of_settle_before_a_create_counts_as_lost() {
+        for word in ["404", "DRY_RUN_ERRORED"] {
+            assert_eq!(ask(State::Unknown, None, word, 59, false), Action::Wait { missing: true });
+            assert_eq!(ask(State::Unknown, None, word, 60, false), Action::Take(Event::NotReceived));
+        }
+        assert_eq!(ask(State::Unknown, None, "-", 600, false), Action::Wait { missing: false }, "silence is no 404");
+    }
+
+    #[test]
+    fn an_older_attempts_end_is_not_taken_for_the_new_ones() {
+        let old = RemoteStatus { status: "ERRORED".into(), modified: Some("now".into()) };
+        assert_eq!(ask(State::Unknown, Some(&old), "ERRORED", 0, false), Action::Wait { missing: true });
+        assert_eq!(ask(State::Unknown, Some(&old), "ERRORED", 60, false), Action::Take(Event::NotReceived));
+        assert_eq!(ask(State::Submitted, Some(&old), "ERRORED", 0, false), Action::Wait { missing: false });
+        let older = RemoteStatus { modified: Some("then".into()), ..old };
+        assert_eq!(ask(State::Unknown, Some(&older), "ERRORED", 0, false), Action::Take(Event::StatusErrored));
+    }
+
+    #[test]
+    fn processed_without_a_number_waits_one_more_poll() {
+        assert_eq!(ask(State::Submitted, None, "PROCESSED", 0, false), Action::Wait { missing: false });
+        assert_eq!(ask(State::Submitted, None, "PROCESSED", 0, true), Action::Take(Event::StatusProcessed));
+    }
+
+    #[test]
+    fn whatever_is_taken_the_state_machine_allows() {
+        let words = ["404", "-", "PENDING", "PROCESSED#", "PROCESSED", "ERRORED", "CANCELLED", "DRY_RUN_ERRORED", "X"];
+        for state in State::ALL {
+            for word in words {
+                for missing_for in [0, 60] {
+                    for again in [false, true] {
+                        if let Action::Take(event) = ask(state, None, word, missing_for, again) {
+                            assert!(state.next(event).is_ok(), "{state} on {event:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

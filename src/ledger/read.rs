@@ -301,9 +301,7 @@ impl Ledger {
                     "SELECT payload.digest, payload.build, block_offset, block_bytes, start, bytes FROM account \
                      JOIN payload ON payload.account = account.id AND payload.digest = account.digest WHERE id = ?",
                 )?
-                .query_row([account.0], |row| {
-                    Ok((row.get(0)?, BuildId(row.get(1)?), place(row, 2)?))
-                })
+                .query_row([account.0], |row| Ok((row.get(0)?, BuildId(row.get(1)?), place(row, 2)?)))
                 .optional()
         };
         query().map_err(|e| self.sql("find a payload", e))

@@ -163,7 +163,12 @@ pub struct Outcome {
 
 impl Ledger {
     /// Up to `limit` accounts that are `ready`, in the order of their rows, behind `after`, of `wave` if one is named.
-    pub fn claims(&self, after: Option<AccountId>, wave: Option<&str>, limit: usize) -> Result<Vec<Claim>, LedgerError> {
+    pub fn claims(
+        &self,
+        after: Option<AccountId>,
+        wave: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Claim>, LedgerError> {
         let sql = format!(
             "{CLAIM} WHERE state = 'ready' AND account.id > ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account \
              WHERE wave = ?2 AND wave_account.number = account.number AND wave_account.supplier IN ('', account.supplier))) \
@@ -308,7 +313,8 @@ fn write_outcome(transaction: &Transaction<'_>, run: RunId, outcome: &Outcome) -
     }
     let state = match outcome.event {
         Some(event) => {
-            let told = Told { status: outcome.status.as_ref(), kraken_identifier: outcome.kraken_identifier.as_deref() };
+            let told =
+                Told { status: outcome.status.as_ref(), kraken_identifier: outcome.kraken_identifier.as_deref() };
             take_event(transaction, account, &current, event, &told)?
         }
         None => current.state,

@@ -90,7 +90,13 @@ pub(super) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(super) fn new(client: Client, writer: Writer, payloads: Payloads, options: SubmitOptions, meters: Meters) -> Self {
+    pub(super) fn new(
+        client: Client,
+        writer: Writer,
+        payloads: Payloads,
+        options: SubmitOptions,
+        meters: Meters,
+    ) -> Self {
         let policy = Policy { attempts: options.attempts, first_wait: options.first_wait, seed: options.seed };
         let rules = Rules::new(options.consecutive_failures, options.attempts, options.failed_percent);
         let limiter = Arc::new(Limiter::new(options.interval));
@@ -165,7 +171,9 @@ impl Dispatcher {
             let accounts = self.summary.given_up;
             match accounts {
                 0 => None,
-                _ if !self.rules.answered() => Some(StopReason::Unreachable { last: "no request got an answer".into() }),
+                _ if !self.rules.answered() => {
+                    Some(StopReason::Unreachable { last: "no request got an answer".into() })
+                }
                 _ => Some(StopReason::AttemptsExhausted { accounts }),
             }
         });
@@ -316,7 +324,7 @@ impl Dispatcher {
         if done.before != State::Submitted {
             self.creating -= 1;
         }
-        let Some(reply) = done.reply else { return None };
+        let reply = done.reply?;
         let stop = self.rules.replied(reply, done.began, Instant::now(), done.detail.as_deref());
         if reply == Reply::Failed && self.rules.in_row() >= TROUBLE {
             self.shared.limiter.pause(retry::wait(&self.shared.policy, 0, self.rules.in_row() - TROUBLE + 1));
@@ -326,7 +334,7 @@ impl Dispatcher {
         let stop = stop.or(self.count(&done));
         match done.next {
             Next::Step(_, _) if done.account.state == State::Submitted && !self.shared.options.work.follows() => {}
-            Next::Step(step, wait) => self.put_off(done.account, step, wait),
+            Next::Step(next, wait) => self.put_off(done.account, next, wait),
             Next::Finished => {}
             Next::GivenUp => self.summary.given_up += 1,
         }
@@ -360,7 +368,8 @@ impl Dispatcher {
             _ => return None,
         }
         let was_followed = done.before == State::Submitted;
-        if was_followed { self.meters.follow.advance(1) } else { self.meters.submit.advance(1) }
+        let meter = if was_followed { &self.meters.follow } else { &self.meters.submit };
+        meter.advance(1);
         match (was_followed, matches!(state, State::Refused | State::Errored)) {
             (false, failed) => self.rules.tried(failed),
             (true, true) => self.rules.failed_later(),

@@ -4,20 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::account::{AccountKey, Digest};
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::ledger::state::Event;
-use crate::ledger::submit::{
-    Change, Claim, ExchangeKind, ExchangeRecord, Open, Outcome, RemoteStatus, Validation,
-};
+use crate::ledger::submit::{Change, Claim, ExchangeKind, ExchangeRecord, Open, Outcome, RemoteStatus, Validation};
 use crate::ledger::{AccountId, BuildId, PayloadPlace, State};
-use crate::target::{
-    Client, CreateOutcome, Exchange, ImportStatus, RemoteFinding, StatusOutcome, TaskParams, ValidateOutcome, scrub,
-};
+use crate::target::{Client, CreateOutcome, Exchange, ImportStatus, StatusOutcome, TaskParams, scrub};
 
 use super::cut::CutPoint;
 use super::limiter::{Closed, Limiter, Prepared};
 use super::resume::{self, Action, Known, Read};
 use super::retry::{self, Decision, Policy, Reply};
+use super::told::{self, Told};
 use super::writer::{Writer, WriterGone};
 use super::{Payloads, SubmitError, SubmitOptions, Validate};
 
@@ -27,6 +24,9 @@ const SAMPLE_UNDER: u8 = 8;
 /// The wait between status reads grows by this for each read, and not beyond [`SLOWEST_POLL`] times the first.
 const POLL_GROWTH: f64 = 1.5;
 const SLOWEST_POLL: f64 = 12.0;
+
+/// No wait between two reads is shorter, however little of settle is left.
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 
 /// What every step needs.
 pub(super) struct Shared {
@@ -141,53 +141,6 @@ pub(super) struct Done {
     pub(super) validation: Option<Validation>,
 }
 
-/// What an exchange came to, before it is written down.
-struct Told {
-    word: String,
-    reply: Reply,
-    event: Option<Event>,
-    status: Option<RemoteStatus>,
-    kraken_identifier: Option<String>,
-    validation: Option<Validation>,
-    findings: Vec<Finding>,
-    detail: Option<String>,
-}
-
-impl Told {
-    fn new(word: &str, reply: Reply) -> Self {
-        Self {
-            word: word.to_owned(),
-            reply,
-            event: None,
-            status: None,
-            kraken_identifier: None,
-            validation: None,
-            findings: Vec::new(),
-            detail: None,
-        }
-    }
-
-    fn event(self, event: Event) -> Self {
-        Self { event: Some(event), ..self }
-    }
-
-    fn findings(self, findings: Vec<Finding>) -> Self {
-        Self { findings, ..self }
-    }
-
-    fn number(self, kraken_identifier: Option<String>) -> Self {
-        Self { kraken_identifier, ..self }
-    }
-
-    fn detail(self, detail: String) -> Self {
-        Self { detail: Some(detail), ..self }
-    }
-
-    fn validation(self, validation: Validation) -> Self {
-        Self { validation: Some(validation), ..self }
-    }
-}
-
 impl Shared {
     /// Takes one step of one account: one request, and what belongs to it.
     pub(super) async fn take(&self, account: Account, step: Step, prepared: Prepared) -> Result<Done, SubmitError> {
@@ -231,18 +184,18 @@ impl Shared {
         let exchange = self.client.create(&payload, &TaskParams::default()).await;
         self.cut(CutPoint::AfterReply);
         let opaque = exchange.outcome == CreateOutcome::RefusedOpaque;
-        let told = told_of_create(&exchange.outcome);
+        let told = told::of_create(&exchange.outcome);
         let reply = self.write(done, ExchangeKind::Create, &exchange, told, None).await?;
         self.cut(CutPoint::AfterOutcome);
         done.next = match done.account.state {
-            State::Refused if opaque => self.again(done, Step::Explain, Duration::ZERO),
+            State::Refused if opaque => again(done, Step::Explain, Duration::ZERO),
             State::Submitted => {
                 let wait = self.poll_wait(&done.account);
-                self.again(done, Step::Read, wait)
+                again(done, Step::Read, wait)
             }
             State::Unknown => {
                 let wait = retry::wait(&self.policy, done.account.id.number(), done.account.creates);
-                self.again(done, Step::Read, wait)
+                again(done, Step::Read, wait)
             }
             State::Ready => self.retry(done, reply, exchange.retry_after),
             _ => Next::Finished,
@@ -261,13 +214,15 @@ impl Shared {
         drop(prepared);
         done.account.tries += 1;
         let exchange = self.client.validate(&payload).await;
-        let told = told_of_validate(&exchange.outcome, done.step);
+        let told = told::of_validate(&exchange.outcome, done.step == Step::Explain);
         done.validation = told.validation;
         let reply = self.write(done, ExchangeKind::Validate, &exchange, told, Some(digest)).await?;
         done.next = match (done.step, done.validation) {
             (_, None) => self.retry(done, reply, exchange.retry_after),
-            (Step::Validate, Some(Validation::Valid | Validation::AlreadyImported)) if !self.options.work.only_validates() => {
-                self.again(done, Step::Create, Duration::ZERO)
+            (Step::Validate, Some(Validation::Valid | Validation::AlreadyImported))
+                if !self.options.work.only_validates() =>
+            {
+                again(done, Step::Create, Duration::ZERO)
             }
             _ => Next::Finished,
         };
@@ -285,7 +240,7 @@ impl Shared {
         let exchange = self.client.status(&done.account.key).await;
         self.cut(CutPoint::AfterStatus);
         let action = self.resolve(done, &exchange.outcome);
-        let mut told = told_of_status(&exchange.outcome);
+        let mut told = told::of_status(&exchange.outcome);
         told.event = match action {
             Action::Take(event) => Some(event),
             Action::Wait { .. } if done.account.state != State::Ready => Some(Event::Inconclusive),
@@ -305,16 +260,16 @@ impl Shared {
                 done.account.payload = claim.map(|claim| (claim.digest, claim.build, claim.place));
                 self.create_next(done, seen)
             }
-            (State::Ready, _) => self.retry(done, reply, exchange.retry_after),
             (State::Unknown, _) if reply == Reply::Answered => {
                 let wait = self.settle_wait(&done.account);
-                self.again(done, Step::Read, wait)
+                again(done, Step::Read, wait)
             }
-            (State::Unknown, _) => self.retry(done, reply, exchange.retry_after),
+            (State::Ready | State::Unknown, _) => self.retry(done, reply, exchange.retry_after),
             (State::Submitted, _) => {
                 done.account.polls += 1;
-                let wait = self.poll_wait(&done.account).max(exchange.retry_after.map_or(Duration::ZERO, retry::capped));
-                self.again(done, Step::Read, wait)
+                let wait =
+                    self.poll_wait(&done.account).max(exchange.retry_after.map_or(Duration::ZERO, retry::capped));
+                again(done, Step::Read, wait)
             }
             _ => Next::Finished,
         };
@@ -358,15 +313,7 @@ impl Shared {
         if done.account.creates >= self.options.attempts {
             return Next::GivenUp;
         }
-        self.again(done, Step::Create, Duration::ZERO)
-    }
-
-    /// Another step, with its attempts before it; the same step keeps what it has used.
-    fn again(&self, done: &mut Done, step: Step, wait: Duration) -> Next {
-        if step != done.step || done.reply == Some(Reply::Answered) {
-            done.account.tries = 0;
-        }
-        Next::Step(step, wait)
+        again(done, Step::Create, Duration::ZERO)
     }
 
     /// The same step once more, if its attempts allow.
@@ -449,7 +396,11 @@ impl Shared {
     /// What the target says went wrong with an import, scrubbed of the values it may quote.
     async fn latest_error(&self, account: &Account, found: &ImportStatus) -> Result<Vec<Finding>, SubmitError> {
         let Some(error) = &found.latest_error else {
-            return Ok(vec![finding("", Some("errored"), "the import failed; the target does not say why".to_owned())]);
+            return Ok(vec![told::finding(
+                "",
+                Some("errored"),
+                "the import failed; the target does not say why".to_owned(),
+            )]);
         };
         let place = match account.sent {
             Some(digest) => {
@@ -463,9 +414,11 @@ impl Shared {
                 let payload = self.payload_at(&account.key, build, place, digest).await?;
                 scrub(&error.detail, &payload)
             }
-            None => "the import failed; the target's text is left out, because the payload it may quote is gone".to_owned(),
+            None => {
+                "the import failed; the target's text is left out, because the payload it may quote is gone".to_owned()
+            }
         };
-        Ok(vec![finding("", Some(error.code.as_deref().unwrap_or("errored")), message)])
+        Ok(vec![told::finding("", Some(error.code.as_deref().unwrap_or("errored")), message)])
     }
 
     fn cut(&self, point: CutPoint) {
@@ -475,80 +428,12 @@ impl Shared {
     }
 }
 
-/// No wait between two reads is shorter, however little of settle is left.
-const SHORTEST_WAIT: Duration = Duration::from_millis(20);
-
-fn told_of_create(outcome: &CreateOutcome) -> Told {
-    match outcome {
-        CreateOutcome::Scheduled => Told::new("scheduled", Reply::Answered).event(Event::Scheduled),
-        CreateOutcome::AlreadyImported { kraken_identifier } => Told::new("already_imported", Reply::Answered)
-            .event(Event::AlreadyImported)
-            .number(kraken_identifier.clone()),
-        CreateOutcome::Refused(found) => {
-            Told::new("refused", Reply::Answered).event(Event::Refused).findings(remote(found))
-        }
-        CreateOutcome::RefusedOpaque => {
-            Told::new("refused_opaque", Reply::Answered).event(Event::Refused).findings(vec![unexplained()])
-        }
-        CreateOutcome::Throttled => Told::new("throttled", Reply::Throttled).event(Event::NotSent),
-        CreateOutcome::Unauthorised => Told::new("unauthorised", Reply::Unauthorised).event(Event::NotSent),
-        CreateOutcome::NotSent(why) => {
-            Told::new("not_sent", Reply::Failed).event(Event::NotSent).detail(why.clone())
-        }
-        CreateOutcome::Unknown(why) => Told::new("unknown", Reply::Failed).event(Event::Unclear).detail(why.clone()),
+/// Another step, with its attempts before it; the same step keeps what it has used, until there is an answer.
+fn again(done: &mut Done, step: Step, wait: Duration) -> Next {
+    if step != done.step || done.reply == Some(Reply::Answered) {
+        done.account.tries = 0;
     }
-}
-
-fn told_of_validate(outcome: &ValidateOutcome, step: Step) -> Told {
-    match outcome {
-        // The create was refused all the same: the finding that says so stays.
-        ValidateOutcome::Valid if step == Step::Explain => {
-            Told::new("valid", Reply::Answered).validation(Validation::Valid).findings(vec![unexplained()])
-        }
-        ValidateOutcome::Valid => Told::new("valid", Reply::Answered).validation(Validation::Valid),
-        ValidateOutcome::Refused(found) => {
-            Told::new("refused", Reply::Answered).validation(Validation::Refused).findings(remote(found))
-        }
-        ValidateOutcome::AlreadyImported { .. } => {
-            Told::new("already_imported", Reply::Answered).validation(Validation::AlreadyImported)
-        }
-        ValidateOutcome::Throttled => Told::new("throttled", Reply::Throttled),
-        ValidateOutcome::Unauthorised => Told::new("unauthorised", Reply::Unauthorised),
-        ValidateOutcome::Unavailable(why) => Told::new("unavailable", Reply::Failed).detail(why.clone()),
-    }
-}
-
-fn told_of_status(outcome: &StatusOutcome) -> Told {
-    match outcome {
-        StatusOutcome::Found(found) => Told {
-            status: Some(resume::remote_status(found)),
-            kraken_identifier: found.kraken_identifier.clone(),
-            ..Told::new(found.status.as_str(), Reply::Answered)
-        },
-        StatusOutcome::NotFound => Told::new("not_found", Reply::Answered),
-        StatusOutcome::Throttled => Told::new("throttled", Reply::Throttled),
-        StatusOutcome::Unauthorised => Told::new("unauthorised", Reply::Unauthorised),
-        StatusOutcome::Unavailable(why) => Told::new("unavailable", Reply::Failed).detail(why.clone()),
-    }
-}
-
-fn remote(found: &[RemoteFinding]) -> Vec<Finding> {
-    found.iter().map(|f| finding(&f.path, f.code.as_deref(), f.message.clone())).collect()
-}
-
-/// A create refused without a word of why.
-fn unexplained() -> Finding {
-    finding("", Some("refused"), "the target refused the account without saying why".to_owned())
-}
-
-fn finding(path: &str, code: Option<&str>, message: String) -> Finding {
-    Finding {
-        code: code.unwrap_or("refused").into(),
-        severity: Severity::Error,
-        path: path.to_owned(),
-        message,
-        cells: Vec::new(),
-    }
+    Next::Step(step, wait)
 }
 
 impl From<WriterGone> for SubmitError {

@@ -23,6 +23,7 @@ mod limiter;
 pub mod resume;
 pub mod retry;
 mod stop;
+mod told;
 mod writer;
 
 use std::sync::Arc;

@@ -67,6 +67,7 @@ pub enum Action {
 /// | `submitted` | PROCESSED, ERRORED, CANCELLED | take it |
 /// | any | no answer | wait |
 #[must_use]
+#[expect(clippy::match_same_arms, reason = "the arms follow the table, a group a state")]
 pub fn resolve(known: &Known<'_>, read: Read<'_>) -> Action {
     const WAIT: Action = Action::Wait { missing: false };
     if read == Read::NoAnswer {
@@ -126,7 +127,7 @@ pub fn remote_status(found: &ImportStatus) -> RemoteStatus {
 mod tests {
     use super::*;
 
-    const SETTLE: Duration = Duration::from_secs(60);
+    const SETTLE: Duration = Duration::from_mins(1);
 
     fn found(word: &str, modified: &str) -> ImportStatus {
         let (word, number) = match word.strip_suffix('#') {

@@ -9,7 +9,7 @@ use rand::{Rng as _, SeedableRng as _};
 pub const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// No wait of our own is longer.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
+pub const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// No wait that the target asks for is obeyed beyond this, lest one header stop a night.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);

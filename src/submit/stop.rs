@@ -110,7 +110,13 @@ impl Rules {
     /// Takes note of a reply at `now` to a request begun at `began`; says whether it ends the run.
     ///
     /// Requests that were on their way together when an outage began fail together; they count as one failure.
-    pub(super) fn replied(&mut self, reply: Reply, began: Instant, now: Instant, detail: Option<&str>) -> Option<StopReason> {
+    pub(super) fn replied(
+        &mut self,
+        reply: Reply,
+        began: Instant,
+        now: Instant,
+        detail: Option<&str>,
+    ) -> Option<StopReason> {
         match reply {
             Reply::Unauthorised => return Some(StopReason::Unauthorised),
             Reply::Answered | Reply::Throttled => {
@@ -179,7 +185,10 @@ mod tests {
         let (mut rules, at) = rules();
         assert_eq!(rules.replied(Reply::Failed, at(0), at(1), None), None);
         assert_eq!(rules.replied(Reply::Failed, at(0), at(1), None), None, "they were on their way together");
-        assert!(matches!(rules.replied(Reply::Failed, at(2), at(3), Some("refused")), Some(StopReason::Unreachable { .. })));
+        assert!(matches!(
+            rules.replied(Reply::Failed, at(2), at(3), Some("refused")),
+            Some(StopReason::Unreachable { .. })
+        ));
     }
 
     #[test]

@@ -218,6 +218,8 @@ pub struct SandboxArgs {
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "a command's documentation, which is its help, stands at its flags")]
 pub enum Command {
+    Build(BuildArgs),
+    Lint(LintArgs),
     Report(ReportArgs),
 }
 

@@ -507,6 +507,42 @@ pub fn user() -> String {
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
+/// Who called the program, and how: for the record of runs.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The arguments, values that may be secret masked.
+    pub arguments: String,
+    /// The user's name.
+    pub user: String,
+    /// The machine's name.
+    pub host: String,
+}
+
+/// Who called this process.
+#[must_use]
+pub fn invocation() -> Invocation {
+    let arguments: Vec<String> = std::env::args_os().skip(1).map(|text| text.to_string_lossy().into_owned()).collect();
+    Invocation {
+        arguments: masked(&arguments),
+        user: variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "unknown".to_owned()),
+        host: gethostname::gethostname().to_string_lossy().into_owned(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Arguments as they may be kept: whatever says how to find the key is masked, for a command may hold one.
+fn masked(arguments: &[String]) -> String {
+    let mask = |argument: &String| match argument.split_once("target.auth") {
+        Some((before, _)) => format!("{before}target.auth=…"),
+        None => argument.clone(),
+    };
+    arguments.iter().map(mask).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 #[path = "config/tests.rs"]
 mod tests;

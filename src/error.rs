@@ -6,12 +6,33 @@
 
 use std::path::PathBuf;
 
+use crate::assemble::store::StoreError;
 use crate::config::ConfigError;
 use crate::contract::ContractError;
 use crate::exit_code::ExitCode;
 use crate::ledger::LedgerError;
+use crate::mapping::Problem;
 use crate::stage::StageError;
 use crate::target::TargetError;
+
+/// The problems, a line each.
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+}
+
+/// What a stage says, with the headers' problems if it is about them.
+fn with_headers(error: &StageError) -> String {
+    match error {
+        StageError::Headers(problems) => format!("the extract does not fit the mapping:{}", list(problems)),
+        error => error.to_string(),
+    }
+}
+
+impl From<StageError> for Error {
+    fn from(error: StageError) -> Self {
+        Self::Stage(error)
+    }
+}
 
 /// Why a command stopped.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +43,15 @@ pub enum Error {
     /// The contract can't be used.
     #[error(transparent)]
     Contract(#[from] ContractError),
+    /// The mapping can't be used.
+    #[error("the mapping cannot be used:{}", list(.0))]
+    Mapping(Vec<Problem>),
     /// The extract can't be used.
+    #[error("{}", with_headers(.0))]
+    Stage(StageError),
+    /// The payload store can't be written or read.
     #[error(transparent)]
-    Stage(#[from] StageError),
+    Store(#[from] StoreError),
     /// The ledger can't do what it was asked, or refuses it.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -73,7 +100,9 @@ impl Error {
             Self::Ledger(error) if error.is_refusal() => ExitCode::Unsafe,
             Self::Config(_)
             | Self::Contract(_)
+            | Self::Mapping(_)
             | Self::Stage(_)
+            | Self::Store(_)
             | Self::Ledger(_)
             | Self::Target(_)
             | Self::Usage { .. }
@@ -89,8 +118,10 @@ impl Error {
         match self {
             Self::Config(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
+            Self::Mapping(_) => Some("`slipway lint` shows every problem of a mapping".to_owned()),
             Self::Contract(_)
             | Self::Stage(_)
+            | Self::Store(_)
             | Self::Ledger(_)
             | Self::Target(_)
             | Self::Output { .. }

@@ -2,7 +2,12 @@
 //!
 //! Only here are stages wired to each other, and only here is the [`Project`](crate::config::Project) known.
 
+mod build;
+mod lint;
+mod payload_output;
+mod quarantine;
 mod report;
+mod session;
 
 use crate::cli::{Cli, Command};
 use crate::config::{LogOptions, Project};
@@ -25,6 +30,8 @@ pub fn run(cli: &Cli) -> ExitCode {
 fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
     let project = || Project::load(cli.common.project.as_deref(), &cli.common.set);
     match &cli.command {
+        Command::Build(args) => build::execute(args, &project()?, console),
+        Command::Lint(args) => lint::execute(args, &project()?, console),
         Command::Report(args) => report::execute(args, &project()?, console),
     }
 }

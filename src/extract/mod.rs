@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
@@ -29,6 +30,8 @@ pub struct SourceFile {
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
+    /// When it was last written to.
+    pub modified: SystemTime,
     /// The names in its header; empty when the file is.
     pub header: Vec<String>,
     /// Offset of the first byte after the header.
@@ -125,7 +128,8 @@ pub fn find_files(
 /// Reads the header of `path`.
 fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile, ExtractError> {
     let mut file = File::open(&path).map_err(ExtractError::read(&path))?;
-    let bytes = file.metadata().map_err(ExtractError::read(&path))?.len();
+    let metadata = file.metadata().map_err(ExtractError::read(&path))?;
+    let (bytes, modified) = (metadata.len(), metadata.modified().map_err(ExtractError::read(&path))?);
     let mut head = Vec::new();
     let mut chunk = [0; 16 * 1024];
     let end = loop {
@@ -150,7 +154,19 @@ fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| ExtractError::Header { path: path.clone(), message: "it is not UTF-8".into() })?;
     let name = path.strip_prefix(directory).unwrap_or(&path).display().to_string().into();
-    Ok(SourceFile { name, path, bytes, header, data_start: end as u64 })
+    Ok(SourceFile { name, path, bytes, modified, header, data_start: end as u64 })
+}
+
+impl SourceFile {
+    /// An error if somebody has written to the file since it was opened first.
+    pub fn check_unchanged(&self) -> Result<(), ExtractError> {
+        let metadata = std::fs::metadata(&self.path).map_err(ExtractError::read(&self.path))?;
+        let modified = metadata.modified().map_err(ExtractError::read(&self.path))?;
+        if (metadata.len(), modified) == (self.bytes, self.modified) {
+            return Ok(());
+        }
+        Err(ExtractError::Changed { path: self.path.clone() })
+    }
 }
 
 /// SHA-256 of the whole file, as `sha256sum` would print it.

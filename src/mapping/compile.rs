@@ -13,7 +13,7 @@ use super::render::json_key;
 use crate::contract::{Contract, Field as ContractField, Kind, Pick};
 
 /// Resolves `mapping` against `contract`.
-pub fn compile(mapping: &Mapping, defaults: &Defaults, contract: &Arc<Contract>) -> Result<Plan, Vec<Problem>> {
+pub(super) fn compile(mapping: &Mapping, defaults: &Defaults, contract: &Arc<Contract>) -> Result<Plan, Vec<Problem>> {
     let mut compiler = Compiler {
         mapping,
         defaults,

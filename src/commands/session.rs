@@ -1,0 +1,94 @@
+//! What every command that may change the ledger starts with: the ledger opened, the run recorded, the accounts chosen.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use crate::assemble::Selection;
+use crate::cli::SelectionArgs;
+use crate::config::{self, Project};
+use crate::error::Error;
+use crate::exit_code::ExitCode;
+use crate::ledger::operate::AccountName;
+use crate::ledger::{Ledger, RunId, RunStart, TargetIdentity};
+
+/// An open ledger with a run begun in it.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// The ledger.
+    pub(super) ledger: Ledger,
+    /// The run.
+    pub(super) run: RunId,
+}
+
+impl Session {
+    /// Opens the project's ledger and begins a run of `command`.
+    pub(super) fn begin(project: &Project, command: &str) -> Result<Self, Error> {
+        std::fs::create_dir_all(&project.state)
+            .map_err(|source| Error::Output { place: project.state.display().to_string(), source })?;
+        let target = TargetIdentity { url: project.target.url.clone(), suppliers: project.target.suppliers.clone() };
+        let mut ledger = Ledger::open(&ledger_path(project), &target)?;
+        let who = config::invocation();
+        let run = ledger.begin_run(&RunStart {
+            command: command.to_owned(),
+            arguments: who.arguments,
+            user: who.user,
+            host: who.host,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })?;
+        Ok(Self { ledger, run })
+    }
+
+    /// Ends the run with `result`'s exit code, and gives `result` back.
+    pub(super) fn end(mut self, result: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
+        let code = result.as_ref().map_or_else(Error::exit_code, |code| *code);
+        let finished = self.ledger.finish_run(self.run, i32::from(code.number()));
+        let code = result?;
+        finished?;
+        Ok(code)
+    }
+
+    /// The wave's name and the accounts that `args` chooses.
+    pub(super) fn select(&mut self, args: &SelectionArgs) -> Result<(Option<String>, Selection), Error> {
+        let mut selection = Selection { accounts: None, limit: args.limit.map(|limit| limit as usize) };
+        let Some(wave) = &args.wave else { return Ok((None, selection)) };
+        let name = match wave.split_once('=') {
+            Some((name, file)) => {
+                self.ledger.store_wave(name, &read_accounts(Path::new(file))?)?;
+                name
+            }
+            None => wave,
+        };
+        let accounts = self.ledger.wave(name)?;
+        if accounts.is_empty() {
+            return Err(Error::Usage {
+                problem: format!("the ledger has no wave `{name}`"),
+                hint: Some(format!("list its accounts once: --wave {name}=FILE")),
+            });
+        }
+        let pairs: HashSet<_> = accounts.into_iter().map(|name| (name.supplier, name.number)).collect();
+        selection.accounts = Some(pairs);
+        Ok((Some(name.to_owned()), selection))
+    }
+}
+
+/// Where the project's ledger is.
+pub(super) fn ledger_path(project: &Project) -> std::path::PathBuf {
+    project.state.join("ledger.sqlite")
+}
+
+/// Reads account numbers, or `supplier,account`, one a line; blank lines and lines that start with `#` are skipped.
+pub(super) fn read_accounts(path: &Path) -> Result<Vec<AccountName>, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Input { path: path.to_owned(), source })?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.map(account_name).collect())
+}
+
+/// `number`, or `supplier,number`.
+pub(super) fn account_name(text: &str) -> AccountName {
+    match text.split_once(',') {
+        Some((supplier, number)) => {
+            AccountName { supplier: Some(supplier.trim().to_owned()), number: number.trim().to_owned() }
+        }
+        None => AccountName { supplier: None, number: text.to_owned() },
+    }
+}

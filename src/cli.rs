@@ -219,6 +219,7 @@ pub struct SandboxArgs {
 #[expect(missing_docs, reason = "a command's documentation, which is its help, stands at its flags")]
 pub enum Command {
     Build(BuildArgs),
+    Generate(GenerateArgs),
     Lint(LintArgs),
     Report(ReportArgs),
 }

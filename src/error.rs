@@ -10,6 +10,7 @@ use crate::assemble::store::StoreError;
 use crate::config::ConfigError;
 use crate::contract::ContractError;
 use crate::exit_code::ExitCode;
+use crate::generate::GenerateError;
 use crate::ledger::LedgerError;
 use crate::mapping::Problem;
 use crate::stage::StageError;
@@ -58,6 +59,9 @@ pub enum Error {
     /// The target can't be spoken to as the settings say.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// A synthetic extract can't be written.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
     /// The usage is wrong in a way that clap can't see.
     #[error("{problem}")]
     Usage {
@@ -105,6 +109,7 @@ impl Error {
             | Self::Store(_)
             | Self::Ledger(_)
             | Self::Target(_)
+            | Self::Generate(_)
             | Self::Usage { .. }
             | Self::Output { .. }
             | Self::Input { .. }
@@ -117,6 +122,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => error.hint(),
+            Self::Generate(error) => error.hint(),
             Self::Usage { hint, .. } => hint.clone(),
             Self::Mapping(_) => Some("`slipway lint` shows every problem of a mapping".to_owned()),
             Self::Contract(_)

@@ -20,6 +20,7 @@ pub mod error;
 pub mod exit_code;
 pub mod extract;
 pub mod finding;
+pub mod generate;
 pub mod interrupt;
 pub mod ledger;
 pub mod logging;

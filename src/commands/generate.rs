@@ -7,7 +7,7 @@ use crate::exit_code::ExitCode;
 use crate::generate::{self, Options};
 
 /// Writes an extract as the arguments say.
-pub fn execute(args: &GenerateArgs, console: &Console) -> Result<ExitCode, Error> {
+pub(super) fn execute(args: &GenerateArgs, console: &Console) -> Result<ExitCode, Error> {
     let options = Options { out: args.out.clone(), accounts: args.accounts, seed: args.seed, dirty: args.dirty };
     let progress = console.progress("generate", "accounts", Some(args.accounts));
     let summary = generate::generate(&options, || progress.advance(1))?;

@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
+mod rules;
 mod sandbox;
 mod target;

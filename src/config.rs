@@ -215,6 +215,8 @@ pub struct AuthSource {
 pub enum KeySource {
     /// In this variable.
     Env(String),
+    /// In this variable if it is set; else there is none, which only a target on this machine accepts.
+    EnvIfSet(String),
     /// In this file, white space around it left out.
     File(PathBuf),
     /// On the standard output of this shell command.
@@ -398,7 +400,7 @@ impl Target {
             url: url.trim_end_matches('/').to_owned(),
             environment,
             suppliers: suppliers.ok_or_else(|| missing("target.suppliers", "suppliers = [\"SUPPLIER_CODE\"]"))?,
-            auth: AuthSource::from_settings(settings.auth, directory)?,
+            auth: AuthSource::from_settings(settings.auth, directory, loopback)?,
             envelope: settings.envelope.unwrap_or(Envelope::Bare),
         })
     }
@@ -429,8 +431,9 @@ fn check_url(url: &str) -> Result<bool, ConfigError> {
 }
 
 impl AuthSource {
-    fn from_settings(settings: AuthSettings, directory: &Path) -> Result<Self, ConfigError> {
+    fn from_settings(settings: AuthSettings, directory: &Path, loopback: bool) -> Result<Self, ConfigError> {
         let key = match (settings.env, settings.file, settings.command) {
+            (None, None, None) if loopback => KeySource::EnvIfSet(API_KEY_VARIABLE.to_owned()),
             (None, None, None) => KeySource::Env(API_KEY_VARIABLE.to_owned()),
             (Some(variable), None, None) => KeySource::Env(variable),
             (None, Some(file), None) => KeySource::File(directory.join(file)),
@@ -443,11 +446,14 @@ impl AuthSource {
         Ok(Self { scheme: settings.scheme.unwrap_or(Scheme::Token), key })
     }
 
-    /// Reads the API key.
+    /// Reads the API key. None: requests carry no credentials.
     #[expect(clippy::disallowed_methods, reason = "the one module that reads the environment")]
-    pub fn read_key(&self) -> Result<SecretString, ConfigError> {
+    pub fn read_key(&self) -> Result<Option<SecretString>, ConfigError> {
         let (found, tried) = match &self.key {
-            KeySource::Given(key) => return Ok(key.clone()),
+            KeySource::Given(key) => return Ok(Some(key.clone())),
+            KeySource::EnvIfSet(variable) => {
+                return Ok(std::env::var(variable).ok().as_deref().and_then(non_empty));
+            }
             KeySource::Env(variable) => {
                 (std::env::var(variable).ok(), format!("the variable {variable} is not set, or is empty"))
             }
@@ -460,11 +466,12 @@ impl AuthSource {
                 (text, "the command of `target.auth.command` fails, or prints nothing".to_owned())
             }
         };
-        match found.as_deref().map(str::trim) {
-            Some(key) if !key.is_empty() => Ok(SecretString::from(key)),
-            _ => Err(ConfigError::NoKey { tried }),
-        }
+        found.as_deref().and_then(non_empty).map(Some).ok_or(ConfigError::NoKey { tried })
     }
+}
+
+fn non_empty(key: &str) -> Option<SecretString> {
+    Some(key.trim()).filter(|key| !key.is_empty()).map(SecretString::from)
 }
 
 /// The variables that set a key of `slipway.toml` (`SLIPWAY_LIMITS__RATE`), in the order of their names.

@@ -173,7 +173,8 @@ impl Book {
         for at in 1..self.accounts.len() {
             if self.accounts[at] == self.accounts[at - 1] {
                 for twin in [at - 1, at] {
-                    let cells = [twin, 2 * at - 1 - twin].map(|at| self.tables[table].cell(self.entities[0].rows[at], None));
+                    let cells =
+                        [twin, 2 * at - 1 - twin].map(|at| self.tables[table].cell(self.entities[0].rows[at], None));
                     self.account_findings.entry(twin as u32).or_default().push(Finding {
                         code: "duplicate_account".into(),
                         severity: Severity::Error,
@@ -219,7 +220,8 @@ impl Book {
             DataFrame::new(table.rows as usize, picked)?.take(&index)?
         };
         let conditional = plan.fields.iter().any(|field| field.lines.iter().any(|line| line.mask != 0));
-        let masks = if conditional { placed.rows.iter().map(|row| table.masks[*row as usize]).collect() } else { Vec::new() };
+        let masks =
+            if conditional { placed.rows.iter().map(|row| table.masks[*row as usize]).collect() } else { Vec::new() };
         Ok(EntityFrame { frame, rows: placed.rows, masks, offsets: placed.offsets })
     }
 
@@ -227,7 +229,8 @@ impl Book {
     fn fill_buckets(&mut self, positions: &[Vec<u32>]) {
         let plan = self.plan.clone();
         for number in 0..self.tables.len() {
-            let entities: Vec<usize> = (0..plan.entities.len()).filter(|at| plan.entities[*at].table == number).collect();
+            let entities: Vec<usize> =
+                (0..plan.entities.len()).filter(|at| plan.entities[*at].table == number).collect();
             let table = &self.tables[number];
             let known = std::mem::take(&mut self.buckets[number]);
             let buckets: Vec<Bucket> = (0..table.rows)
@@ -285,7 +288,13 @@ impl Book {
         for record in &table.quarantined {
             lost += 1;
             let header = &table.file(record.row).source.header;
-            self.findings.push(finding(table, record.row, record.why.code(), Severity::Warning, record.why.message(header)));
+            self.findings.push(finding(
+                table,
+                record.row,
+                record.why.code(),
+                Severity::Warning,
+                record.why.message(header),
+            ));
         }
         for row in 0..table.rows {
             match self.buckets[number][row as usize] {
@@ -301,7 +310,8 @@ impl Book {
                         let position = *positions[parent].get(row as usize)?;
                         (position != NO_ROW).then(|| self.account_of(parent, position))
                     });
-                    let message = format!("no entity of the mapping takes this record of table `{}`", plan.tables[number].name);
+                    let message =
+                        format!("no entity of the mapping takes this record of table `{}`", plan.tables[number].name);
                     let unclaimed = finding(table, row, "unclaimed_record", Severity::Error, message);
                     match at {
                         Some(account) => self.account_findings.entry(account).or_default().push(unclaimed),
@@ -320,7 +330,8 @@ impl Book {
     fn find_shared_keys(&mut self, positions: &[Vec<u32>]) {
         let plan = self.plan.clone();
         for (number, table) in self.tables.iter().enumerate() {
-            let names: Vec<&str> = plan.tables[number].key_columns.iter().map(|c| &*plan.tables[number].reads[*c].name).collect();
+            let names: Vec<&str> =
+                plan.tables[number].key_columns.iter().map(|c| &*plan.tables[number].reads[*c].name).collect();
             let names = names.join(", ");
             let accounts = |row: u32| {
                 let of_table = plan.entities.iter().enumerate().filter(|(_, entity)| entity.table == number);

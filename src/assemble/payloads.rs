@@ -129,7 +129,11 @@ fn too_large(account: Row<'_>, bytes: usize) -> Finding {
         code: "payload_too_large".into(),
         severity: Severity::Error,
         path: String::new(),
-        message: format!("the payload has {} MiB, more than the {} that are sent", bytes >> 20, PAYLOAD_BYTES_MAX >> 20),
+        message: format!(
+            "the payload has {} MiB, more than the {} that are sent",
+            bytes >> 20,
+            PAYLOAD_BYTES_MAX >> 20
+        ),
         cells: vec![account.record()],
     }
 }

@@ -143,7 +143,8 @@ impl PayloadReader {
             return Ok(block.clone());
         }
         let path = path(&self.directory, build);
-        let file = File::open(&path).map_err(|source| StoreError::File { doing: "read", path: path.clone(), source })?;
+        let file =
+            File::open(&path).map_err(|source| StoreError::File { doing: "read", path: path.clone(), source })?;
         let damaged = || StoreError::Damaged { path: path.clone(), offset: place.block_offset };
         let mut compressed = vec![0; place.block_bytes as usize];
         file.read_exact_at(&mut compressed, place.block_offset).map_err(|_| damaged())?;

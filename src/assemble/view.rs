@@ -14,7 +14,9 @@ use crate::account::AccountKey;
 use crate::finding::Cell;
 use crate::mapping::plan::{Entry, FieldPlan, Known, LinePlan, Plan, ValuePlan};
 use crate::mapping::value::{self, CODE_BASE, unpack_integer};
-use crate::stage::column::{CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, Slice, TEXT_ABSENT, TEXT_FAULT};
+use crate::stage::column::{
+    CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, Slice, TEXT_ABSENT, TEXT_FAULT,
+};
 
 /// The number of an entity that the mapping maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

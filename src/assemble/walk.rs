@@ -119,7 +119,9 @@ impl<'a> Walk<'a> {
                         }
                     }
                 }
-                Item::Object { key, path, items, keyed } => self.inner_object(entity, at, case, (key, path, items, keyed)),
+                Item::Object { key, path, items, keyed } => {
+                    self.inner_object(entity, at, case, (key, path, items, keyed))
+                }
                 Item::Children { key, entity: child, required } => {
                     let start = self.out.len();
                     self.out.extend_from_slice(key);
@@ -302,14 +304,16 @@ impl<'a> Walk<'a> {
                 },
                 _ => (Written::Absent, None),
             },
-            ValuePlan::DateTime(leaf) | ValuePlan::Integer(leaf, _) | ValuePlan::Decimal(leaf, _) => match slices[*leaf] {
-                Slice::Number(numbers) => match numbers[at] {
-                    NUMBER_ABSENT => (Written::Absent, None),
-                    NUMBER_FAULT => (Written::Faulty, None),
-                    stored => self.number(&line.value, stored, constraint),
-                },
-                _ => (Written::Absent, None),
-            },
+            ValuePlan::DateTime(leaf) | ValuePlan::Integer(leaf, _) | ValuePlan::Decimal(leaf, _) => {
+                match slices[*leaf] {
+                    Slice::Number(numbers) => match numbers[at] {
+                        NUMBER_ABSENT => (Written::Absent, None),
+                        NUMBER_FAULT => (Written::Faulty, None),
+                        stored => self.number(&line.value, stored, constraint),
+                    },
+                    _ => (Written::Absent, None),
+                }
+            }
         }
     }
 
@@ -321,15 +325,29 @@ impl<'a> Walk<'a> {
         (Written::Yes, constraint.and_then(|number| entry.verdicts[number].clone()))
     }
 
-    fn text(&mut self, entity: usize, handle: &'a u64, constraint: Option<&Constraint>) -> (Written, Option<Violation>) {
+    fn text(
+        &mut self,
+        entity: usize,
+        handle: &'a u64,
+        constraint: Option<&Constraint>,
+    ) -> (Written, Option<Violation>) {
         let text = self.view.text(entity, handle);
         self.quoted(|out| {
-            if is_escaped(*handle) { push_escaped(out, text.as_bytes()) } else { out.extend_from_slice(text.as_bytes()) }
+            if is_escaped(*handle) {
+                push_escaped(out, text.as_bytes())
+            } else {
+                out.extend_from_slice(text.as_bytes())
+            }
         });
         (Written::Yes, constraint.and_then(|constraint| constraint.check_text(text).err()))
     }
 
-    fn number(&mut self, plan: &ValuePlan, stored: i64, constraint: Option<&Constraint>) -> (Written, Option<Violation>) {
+    fn number(
+        &mut self,
+        plan: &ValuePlan,
+        stored: i64,
+        constraint: Option<&Constraint>,
+    ) -> (Written, Option<Violation>) {
         match plan {
             ValuePlan::DateTime(_) => match chrono::DateTime::from_timestamp(stored, 0) {
                 Some(instant) => (self.quoted(|out| push_datetime(out, instant)), None),

@@ -67,6 +67,7 @@ fn every_setting_is_read_and_paths_start_at_the_project_file() {
     assert_eq!(project.target.environment, Environment::Rehearsal);
     assert_eq!(project.target.envelope, Envelope::Wrapped);
     assert_eq!(project.validate, Validate::Sample);
+    assert!(matches!(&project.target.auth, AuthSource { scheme: Scheme::Raw, key: KeySource::File(_) }));
     assert_eq!(project.follow.patience, Duration::from_hours(2));
     assert!(project.stop.until.is_some());
 }
@@ -79,7 +80,7 @@ fn defaults_stand_in_for_what_is_not_said() {
     assert_eq!(project.limits.in_flight.get(), 64);
     assert_eq!(project.limits.memory_bytes, 1 << 30);
     assert_eq!(project.validate, Validate::Never);
-    assert!(matches!(&project.target.auth.key, KeySource::Env(name) if name == API_KEY_VARIABLE));
+    assert!(matches!(&project.target.auth.key, KeySource::EnvIfSet(name) if name == API_KEY_VARIABLE));
 }
 
 #[test]
@@ -141,7 +142,8 @@ fn only_this_machine_is_spoken_to_without_encryption() {
 
 #[test]
 fn the_key_is_read_where_the_settings_say_and_shown_nowhere() {
-    let key = |source| AuthSource { scheme: Scheme::Token, key: source }.read_key();
+    let read = |source| AuthSource { scheme: Scheme::Token, key: source }.read_key();
+    let key = |source| read(source).map(Option::unwrap);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("key");
     std::fs::write(&file, " s3cret\n").unwrap();
@@ -149,6 +151,7 @@ fn the_key_is_read_where_the_settings_say_and_shown_nowhere() {
     assert_eq!(key(KeySource::Command("printf s3cret".to_owned())).unwrap().expose_secret(), "s3cret");
     assert!(key(KeySource::Command("false".to_owned())).is_err());
     assert!(key(KeySource::Env("SLIPWAY_NO_SUCH_VARIABLE".to_owned())).is_err());
+    assert!(read(KeySource::EnvIfSet("SLIPWAY_NO_SUCH_VARIABLE".to_owned())).unwrap().is_none());
     assert!(!format!("{:?}", KeySource::Given("s3cret".into())).contains("s3cret"));
     assert!(refusal(LEAST, &[], &["target.auth={ env = 'A', file = 'B' }"]).contains("there is no setting"));
     let two = ["target.auth.env=A", "target.auth.file=B"];

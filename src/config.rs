@@ -504,16 +504,6 @@ impl LogOptions {
     }
 }
 
-/// The name of the user who runs the program, for the ledger's record of runs.
-#[expect(clippy::disallowed_methods, reason = "the one module that reads the environment")]
-#[must_use]
-pub fn user() -> String {
-    ["USER", "LOGNAME", "USERNAME"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()))
-        .unwrap_or_else(|| "unknown".to_owned())
-}
-
 /// Who called the program, and how: for the record of runs.
 #[derive(Clone, Debug)]
 pub struct Invocation {

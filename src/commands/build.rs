@@ -139,7 +139,8 @@ impl fmt::Display for BuildOutcome {
         let of = |bucket: &str| self.records.get(bucket).copied().unwrap_or_default();
         writeln!(f, "read       {} records, run date {}", of("read"), self.run_date)?;
         let buckets = ["quarantined", "duplicate", "orphaned", "not_selected", "filtered", "rejected", "used"];
-        let buckets: Vec<String> = buckets.iter().map(|name| format!("{} {}", of(name), name.replace('_', " "))).collect();
+        let buckets: Vec<String> =
+            buckets.iter().map(|name| format!("{} {}", of(name), name.replace('_', " "))).collect();
         writeln!(f, "           {}", buckets.join(", "))?;
         writeln!(f, "built      {} accounts ready, {} rejected", self.ready, self.rejected)?;
         write!(f, "           {}", self.summary)?;
@@ -277,10 +278,13 @@ impl Build<'_> {
         }
         let mut blocked: Vec<String> =
             promised.iter().filter(|f| f.severity == Severity::Error).map(|f| f.message.clone()).collect();
-        blocked.extend(book.stopped_by.iter().map(|table| {
-            format!("a record of table `{table}` is lost, and the mapping says on_lost = \"stop\"")
-        }));
-        let without_account = promised.into_iter().chain(std::mem::take(&mut book.findings)).chain(self.unlisted(&tally));
+        blocked.extend(
+            book.stopped_by
+                .iter()
+                .map(|table| format!("a record of table `{table}` is lost, and the mapping says on_lost = \"stop\"")),
+        );
+        let without_account =
+            promised.into_iter().chain(std::mem::take(&mut book.findings)).chain(self.unlisted(&tally));
         for finding in without_account {
             tally.count(None, &finding);
             writer.finding(None, &finding)?;
@@ -368,8 +372,12 @@ impl Build<'_> {
             let verdict = match made.payload.filter(|_| sendable) {
                 Some((range, digest)) => {
                     tally.ready += 1;
-                    let place =
-                        PayloadPlace { block_offset, block_bytes, start: range.start as u32, bytes: range.len() as u32 };
+                    let place = PayloadPlace {
+                        block_offset,
+                        block_bytes,
+                        start: range.start as u32,
+                        bytes: range.len() as u32,
+                    };
                     Verdict::Ready { digest, payload: place }
                 }
                 None => {

@@ -170,7 +170,9 @@ fn first_difference(path: &str, expected: &Value, made: &Value) -> Option<String
         }
         (Value::Array(expected), Value::Array(made)) if expected.len() == made.len() => {
             let pairs = expected.iter().zip(made).enumerate();
-            pairs.into_iter().find_map(|(at, (expected, made))| first_difference(&below(&at.to_string()), expected, made))
+            pairs
+                .into_iter()
+                .find_map(|(at, (expected, made))| first_difference(&below(&at.to_string()), expected, made))
         }
         (expected, made) => (expected != made).then(|| path.to_owned()),
     }

@@ -3,6 +3,7 @@
 use rusqlite::Row;
 use serde::Serialize;
 
+use super::read::FileRow;
 use super::{Ledger, LedgerError, State};
 
 /// Accounts that do not come to a good end by running again: somebody must mend or decide something.
@@ -56,6 +57,20 @@ pub struct ExchangeCountRow {
     pub exchanges: u64,
     /// The longest, in milliseconds.
     pub longest_ms: u64,
+}
+
+impl FileRow {
+    /// The records in its buckets: as many as it has records, or some are lost.
+    #[must_use]
+    pub fn in_buckets(&self) -> u64 {
+        self.quarantined
+            + self.duplicate
+            + self.orphaned
+            + self.not_selected
+            + self.filtered
+            + self.rejected
+            + self.used
+    }
 }
 
 impl Ledger {

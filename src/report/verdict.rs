@@ -56,8 +56,8 @@ impl Verdict {
             .filter(|identity| !identity.balanced)
             .map(|identity| format!("{}: {} is not {}", identity.name, identity.left, identity.right))
             .collect();
-        unbalanced.extend(files.iter().filter(|file| buckets(file) != file.records).map(|file| {
-            format!("{}: {} records were read, the buckets hold {}", file.file, file.records, buckets(file))
+        unbalanced.extend(files.iter().filter(|file| file.in_buckets() != file.records).map(|file| {
+            format!("{}: {} records were read, the buckets hold {}", file.file, file.records, file.in_buckets())
         }));
 
         let in_states = |states: &[State]| {
@@ -94,10 +94,6 @@ impl Verdict {
         };
         Self { outcome, summary, reasons: [unbalanced, unfinished, exceptions].concat() }
     }
-}
-
-fn buckets(file: &FileRow) -> u64 {
-    file.quarantined + file.duplicate + file.orphaned + file.not_selected + file.filtered + file.rejected + file.used
 }
 
 fn accounts_of(n: u64) -> String {

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::order::{self, Placed};
 use super::view::View;
 use crate::account::AccountKey;
+use crate::extract::record::Unreadable;
 use crate::finding::{Finding, Severity};
 use crate::mapping::plan::Plan;
 use crate::mapping::{OnLost, Rest};
@@ -288,13 +289,12 @@ impl Book {
         for record in &table.quarantined {
             lost += 1;
             let header = &table.file(record.row).source.header;
-            self.findings.push(finding(
-                table,
-                record.row,
-                record.why.code(),
-                Severity::Warning,
-                record.why.message(header),
-            ));
+            let message = record.why.message(header);
+            let mut unreadable = finding(table, record.row, record.why.code(), Severity::Warning, message);
+            if let Unreadable::Encoding { cell } = record.why {
+                unreadable.cells[0].column = header.get(cell).map(|name| name.as_str().into());
+            }
+            self.findings.push(unreadable);
         }
         for row in 0..table.rows {
             match self.buckets[number][row as usize] {

@@ -109,6 +109,22 @@ impl PayloadWriter {
     }
 }
 
+/// Removes the stores of all builds but those in `wanted`.
+pub fn prune(directory: &Path, wanted: &[String]) -> Result<(), StoreError> {
+    let error = |doing, path: &Path| {
+        let path = path.to_owned();
+        move |source| StoreError::File { doing, path, source }
+    };
+    for entry in std::fs::read_dir(directory).map_err(error("read", directory))? {
+        let path = entry.map_err(error("read", directory))?.path();
+        let build = path.file_stem().unwrap_or_default().to_string_lossy();
+        if path.extension().is_some_and(|extension| extension == "zst") && !wanted.iter().any(|known| *known == build) {
+            std::fs::remove_file(&path).map_err(error("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads payloads back. The block read last is kept: payloads are read in the order in which they were written.
 #[derive(Debug)]
 pub struct PayloadReader {

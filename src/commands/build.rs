@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::account::{AccountKey, Digest};
 use crate::assemble::payloads::{self, Batch, PayloadError};
-use crate::assemble::store::PayloadWriter;
+use crate::assemble::store::{self, PayloadWriter};
 use crate::assemble::{Book, Bucket, Schema, Selection, assemble};
 use crate::cli::BuildArgs;
 use crate::clock;
@@ -296,7 +296,10 @@ impl Build<'_> {
             }
             writer.file(&file)?;
         }
+        let wanted: Vec<String> = writer.wanted_payloads()?.iter().map(ToString::to_string).collect();
         let summary = writer.finish()?;
+        // Only now that the ledger no longer names them.
+        store::prune(&self.project.state.join("payloads"), &wanted)?;
         Ok(BuildOutcome {
             run_date: self.extract.run_date,
             records,

@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use crate::account::{AccountKey, Digest};
+pub use crate::assemble::store::Place as PayloadPlace;
 use crate::finding::Finding;
 
 use super::state::Event;
@@ -69,19 +70,6 @@ pub struct FileCount {
     pub rejected: u64,
     /// In a payload.
     pub used: u64,
-}
-
-/// Where a payload's bytes lie in the payload file of its build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PayloadPlace {
-    /// Where its compressed block starts in the file.
-    pub block_offset: u64,
-    /// The block's compressed size.
-    pub block_bytes: u32,
-    /// Where the payload starts in the uncompressed block.
-    pub start: u32,
-    /// The payload's size.
-    pub bytes: u32,
 }
 
 /// What a build says of an account.
@@ -285,6 +273,24 @@ impl BuildWriter<'_> {
             Ok(())
         };
         write().map_err(|e| super::sql_error(self.path, "record an account", e))
+    }
+
+    /// The builds whose payload files are still wanted, after dropping the places of payloads that were built again
+    /// before anything was sent of them.
+    pub fn wanted_payloads(&self) -> Result<Vec<BuildId>, LedgerError> {
+        let wanted = || -> rusqlite::Result<Vec<BuildId>> {
+            self.transaction.execute(
+                "DELETE FROM payload WHERE build <> ?1 AND NOT EXISTS (SELECT 1 FROM account WHERE id = payload.account \
+                 AND (digest IS payload.digest OR accepted_digest IS payload.digest)) AND NOT EXISTS (SELECT 1 FROM \
+                 intent WHERE intent.account = payload.account AND intent.digest = payload.digest)",
+                [self.id.0],
+            )?;
+            self.transaction
+                .prepare("SELECT DISTINCT build FROM payload")?
+                .query_map([], |row| Ok(BuildId(row.get(0)?)))?
+                .collect()
+        };
+        wanted().map_err(|source| self.sql("drop the places of old payloads", source))
     }
 
     /// Ends the build: whoever was not in a whole extract any more is withdrawn, and everything becomes durable.

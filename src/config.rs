@@ -320,7 +320,7 @@ impl Project {
     }
 
     fn from_settings(file: &Path, settings: Settings) -> Result<Self, ConfigError> {
-        let directory = file.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory = file.parent().unwrap_or(Path::new(""));
         let within = |path: PathBuf| directory.join(path);
         let missing = |key, example| ConfigError::Missing { key, file: file.to_path_buf(), example };
         let Settings { source, project, target, limits, submit, follow, stop } = settings;

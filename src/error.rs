@@ -49,7 +49,7 @@ pub enum Error {
     Mapping(Vec<Problem>),
     /// The extract can't be used.
     #[error("{}", with_headers(.0))]
-    Stage(StageError),
+    Stage(#[source] StageError),
     /// The payload store can't be written or read.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
+mod build;
+mod lint;
 mod rules;
 mod sandbox;
+mod support;
 mod target;

@@ -18,6 +18,8 @@ pub mod payloads;
 pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod view;
 pub mod walk;
 

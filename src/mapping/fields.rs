@@ -197,7 +197,7 @@ impl LineCompiler<'_, '_> {
             };
         if !fits {
             let what = kind_name(self.target.kind);
-            let message = format!("`{}` is {what} in the contract, and cannot be written from {read_as:?}", self.full);
+            let message = format!("`{}` is {what} in the contract, and cannot be written from {read_as}", self.full);
             self.problem(&line.span, message);
             return None;
         }

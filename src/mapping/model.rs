@@ -3,6 +3,7 @@
 //! Made by [`super::read`]; resolved against the contract and the headers by [`super::plan`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -197,6 +198,20 @@ pub enum ReadAs {
     DateTime,
     /// A flag.
     Bool,
+}
+
+impl fmt::Display for ReadAs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "a text",
+            Self::Integer => "a whole number",
+            Self::Decimal => "a decimal",
+            Self::Money => "money",
+            Self::Date => "a date",
+            Self::DateTime => "a date and time",
+            Self::Bool => "a flag",
+        })
+    }
 }
 
 /// The unit of a money cell.

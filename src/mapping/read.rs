@@ -252,6 +252,10 @@ fn read_lines(node: Node<'_>, problems: &mut Problems) -> Vec<Line> {
     }
 }
 
+/// What a line may say besides where its value comes from.
+const LINE_KEYS: [&str; 12] =
+    ["as", "lookup", "take", "format", "zone", "ambiguous", "unit", "places", "empty", "default", "on_fault", "when"];
+
 /// Reads one line; `own_name` is the column's own name where a declared column may leave it out.
 fn read_line(node: Node<'_>, own_name: Option<&str>, problems: &mut Problems) -> Option<Line> {
     if node.is_str() {
@@ -268,6 +272,11 @@ fn read_line(node: Node<'_>, own_name: Option<&str>, problems: &mut Problems) ->
         (None, None, None) if own_name.is_some() => Source::Column(own_name.unwrap_or_default().to_owned()),
         _ => {
             problems.add(&node.span(), "expected one of `column`, `value` and `expr`", None);
+            // The other keys are known all the same: only a misspelt one is told beside this.
+            for key in LINE_KEYS {
+                fields.get(key);
+            }
+            fields.finish(problems);
             return None;
         }
     };

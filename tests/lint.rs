@@ -1,0 +1,85 @@
+//! `slipway lint`: what a reviewer is told about a mapping.
+
+use std::fs;
+
+use crate::support::{Project, repository, text};
+
+#[test]
+fn the_bundled_mappings_have_no_problem() {
+    for (mapping, sample) in [("mappings/tentacle", "samples/tentacle"), ("mappings/guide", "samples/guide")] {
+        let project = Project::new(mapping, sample);
+        project.settings("run_date = \"2026-07-01\"", "http://127.0.0.1:9");
+        let output = project.run(0, &["lint"]);
+        assert!(text(&output.stdout).ends_with("0 errors, 0 warnings, 0 tests failed\n"), "{}", text(&output.stdout));
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_place_and_the_nearest_name() {
+    let project = Project::with_mapping("mappings/guide");
+    fs::write(
+        project.path("mapping/mapping.toml"),
+        r#"
+[defaults]
+dat = "%d/%m/%Y"
+
+[tables.accounts]
+files = "accounts.csv"
+key = ["NO"]
+rest = "filterd"
+
+[account]
+table = "acounts"
+[account.fields]
+import_supplier = { value = "TENTACLE_ENERGY" }
+external_account_number = { colum = "NO" }
+account_type = { column = "TYPE", lookup = "acount_type" }
+
+[entity.customer]
+table = "accounts"
+parent = ["NO"]
+[entity.customer.fields]
+given_name = { column = "NAME", as = "txt" }
+"#,
+    )
+    .unwrap();
+    let output = project.run(2, &["lint"]);
+    insta::assert_snapshot!(text(&output.stdout));
+}
+
+#[test]
+fn names_are_checked_against_the_contract_and_the_headers() {
+    let project = Project::with_mapping("mappings/guide");
+    project.settings("run_date = \"2026-07-01\"", "http://127.0.0.1:9");
+    let mapping = |fields: &str| {
+        format!(
+            "[tables.accounts]\nfiles = \"accounts.csv\"\nkey = [\"NO\"]\n[account]\ntable = \"accounts\"\n\
+             [account.fields]\nimport_supplier = {{ value = \"TENTACLE_ENERGY\" }}\nexternal_account_number = \"NO\"\n{fields}"
+        )
+    };
+    fs::write(project.path("extract/accounts.csv"), "NO,BALANCE,SPARE\nA,1.00,x\n").unwrap();
+    let fields = "transfer_balanc = \"BALANCE\"\nsmart_read_cycle_day = { column = \"BALANCE\", as = \"money\", unit = \"pounds\" }\n\
+                  account_type = { value = \"HOUSEHOLD\" }\ncustomers = \"NO\"\n";
+    fs::write(project.path("mapping/mapping.toml"), mapping(fields)).unwrap();
+    let contract = text(&project.run(2, &["lint"]).stdout);
+    fs::write(project.path("mapping/mapping.toml"), mapping("transfer_balance = \"BALENCE\"\n")).unwrap();
+    let headers = text(&project.run(2, &["lint"]).stdout);
+    fs::write(project.path("mapping/mapping.toml"), mapping("transfer_balance = \"BALANCE\"\n")).unwrap();
+    let coverage = text(&project.run(1, &["lint"]).stdout);
+    insta::assert_snapshot!(format!("{contract}---\n{headers}---\n{coverage}"));
+}
+
+#[test]
+fn a_mapping_carries_its_own_tests() {
+    let project = Project::new("mappings/guide", "samples/guide");
+    project.settings("run_date = \"2019-09-01\"", "http://127.0.0.1:9");
+    let test = project.path("mapping/tests/example");
+    crate::support::copy(&project.path("extract"), &test);
+    let expected = fs::read_to_string(repository().join("samples/guide/EXTERNAL-1234.json")).unwrap();
+    fs::write(test.join("expect.json"), &expected).unwrap();
+    assert!(text(&project.run(0, &["lint"]).stdout).contains("test example: ok"));
+    fs::write(test.join("expect.json"), expected.replace("\"21.3\"", "\"21.30\"")).unwrap();
+    let said = text(&project.run(2, &["lint"]).stdout);
+    let path = "supply_addresses.0.meter_points.1.meters.0.prepay_details.debt_balance";
+    assert!(said.contains(&format!("test example: failed: `{path}` is not as expected")), "{said}");
+}

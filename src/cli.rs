@@ -3,9 +3,14 @@
 //! A command's flags are one struct; its documentation is the command's help. The [`Command`] enum lists the commands
 //! there are.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::config::Span;
+use crate::sandbox::RefusalShape;
+use crate::target::Envelope;
 
 /// Moves an energy supplier's customer accounts from legacy CSV extracts into a Kraken tenant, and proves it.
 #[derive(Debug, Parser)]
@@ -205,13 +210,59 @@ pub struct GenerateArgs {
     pub out: PathBuf,
 }
 
-/// Serve the embedded target on a port, for rehearsals and tests.
+/// Serve the embedded target on a port of this machine, for rehearsals and tests.
+///
+/// The first line on standard output is its URL. It serves until Ctrl-C or SIGTERM. What it was asked is at
+/// /_sandbox/counts, what it accepted at /_sandbox/accounts. Faults strike by seed, account and number of requests,
+/// so a run can be repeated.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  slipway sandbox --port 8080")]
+#[command(after_help = "Example:\n  slipway sandbox --port 8080 --rate 20 --lost-reply-one-in 50")]
 pub struct SandboxArgs {
     /// The port on 127.0.0.1 (0: any free one, which is printed)
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub port: u16,
+    /// Ask for the API key that stands in this variable [default: ask for none]
+    #[arg(long, value_name = "VARIABLE")]
+    pub api_key_env: Option<String>,
+    /// The request bodies it understands: bare or wrapped
+    #[arg(long, value_name = "FORM", default_value_t)]
+    pub envelope: Envelope,
+    /// How it refuses a payload: nested, standard or opaque
+    #[arg(long, value_name = "SHAPE", default_value_t)]
+    pub refusals: RefusalShape,
+    /// The same seed meets the same accounts with the same faults
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// An import ends at this many reads of its status
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub import_polls: u32,
+    /// An import ends about this long after it was accepted, however often it is read
+    #[arg(long, value_name = "TIME", conflicts_with = "import_polls")]
+    pub import_time: Option<Span>,
+    /// Every reply takes at least this long
+    #[arg(long, value_name = "TIME", help_heading = "Faults")]
+    pub latency: Option<Span>,
+    /// More requests a second than this are answered 429 with Retry-After
+    #[arg(long, value_name = "N", help_heading = "Faults")]
+    pub rate: Option<NonZeroU32>,
+    /// One create in N is answered 503 and has no effect
+    #[arg(long, value_name = "N", help_heading = "Faults")]
+    pub unavailable_one_in: Option<NonZeroU32>,
+    /// One create in N takes effect, but its reply is lost
+    #[arg(long, value_name = "N", help_heading = "Faults")]
+    pub lost_reply_one_in: Option<NonZeroU32>,
+    /// One account in N was imported by somebody else before
+    #[arg(long, value_name = "N", help_heading = "Faults")]
+    pub imported_one_in: Option<NonZeroU32>,
+    /// This account was imported by somebody else before; may be repeated
+    #[arg(long, value_name = "ACCOUNT", help_heading = "Faults")]
+    pub imported: Vec<String>,
+    /// The first import of one account in N ends ERRORED
+    #[arg(long, value_name = "N", help_heading = "Faults")]
+    pub errored_one_in: Option<NonZeroU32>,
+    /// The first import of this account ends ERRORED; may be repeated
+    #[arg(long, value_name = "ACCOUNT", help_heading = "Faults")]
+    pub errored: Vec<String>,
 }
 
 /// The commands there are.
@@ -222,6 +273,7 @@ pub enum Command {
     Generate(GenerateArgs),
     Lint(LintArgs),
     Report(ReportArgs),
+    Sandbox(SandboxArgs),
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::exit_code::ExitCode;
 use crate::generate::GenerateError;
 use crate::ledger::LedgerError;
 use crate::mapping::Problem;
+use crate::sandbox::SandboxError;
 use crate::stage::StageError;
 use crate::target::TargetError;
 
@@ -62,6 +63,9 @@ pub enum Error {
     /// A synthetic extract can't be written.
     #[error(transparent)]
     Generate(#[from] GenerateError),
+    /// The sandbox can't start.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The usage is wrong in a way that clap can't see.
     #[error("{problem}")]
     Usage {
@@ -110,6 +114,7 @@ impl Error {
             | Self::Ledger(_)
             | Self::Target(_)
             | Self::Generate(_)
+            | Self::Sandbox(_)
             | Self::Usage { .. }
             | Self::Output { .. }
             | Self::Input { .. }
@@ -130,6 +135,7 @@ impl Error {
             | Self::Store(_)
             | Self::Ledger(_)
             | Self::Target(_)
+            | Self::Sandbox(_)
             | Self::Output { .. }
             | Self::Input { .. }
             | Self::System { .. } => None,

@@ -1,11 +1,15 @@
 //! The client against the sandbox: what each of the two promises, the other keeps.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::num::NonZeroU32;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use slipway::account::{AccountKey, Digest};
-use slipway::sandbox::{self, Chosen, Faults, Pace, RefusalShape, RunningSandbox, SandboxOptions};
+use slipway::sandbox::{
+    self, AccountReport, Chosen, Counts, Faults, Pace, RefusalShape, RunningSandbox, SandboxOptions,
+};
 use slipway::target::{
     Auth, Client, ClientOptions, CreateOutcome, Envelope, ImportStatus, RemoteFinding, Status, StatusOutcome,
     TaskParams, ValidateOutcome,
@@ -224,4 +228,97 @@ async fn a_wrong_base_url_never_reads_as_not_found() {
     let outcome = client.status(&key("1")).await.outcome;
     assert!(matches!(outcome, StatusOutcome::Unavailable(_)), "{outcome:?}");
     assert_eq!(sandbox.counts().others, 1);
+}
+
+/// `slipway sandbox` in a process of its own, killed when it goes out of scope.
+struct Process {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    url: String,
+}
+
+impl Process {
+    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_slipway"))
+            .arg("sandbox")
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut url = String::new();
+        stdout.read_line(&mut url).unwrap();
+        Self { child, stdout, url: url.trim_end().to_owned() }
+    }
+
+    async fn get(&self, path: &str) -> Vec<u8> {
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only(std::iter::empty()).build().unwrap();
+        http.get(format!("{}{path}", self.url)).send().await.unwrap().bytes().await.unwrap().to_vec()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_command_serves_with_its_flags_and_tells_what_it_was_asked() {
+    let process = Process::start(
+        &[
+            "--port",
+            "0",
+            "--envelope",
+            "wrapped",
+            "--api-key-env",
+            "SANDBOX_KEY",
+            "--import-polls",
+            "1",
+            "--errored",
+            "2",
+        ],
+        &[("SANDBOX_KEY", "canary")],
+    );
+    assert!(process.url.starts_with("http://127.0.0.1:"), "{}", process.url);
+    let client = client(&process.url, Auth::Token("canary".into()), Envelope::Wrapped);
+    assert_eq!(create(&client, "1").await, CreateOutcome::Scheduled);
+    assert_eq!(create(&client, "2").await, CreateOutcome::Scheduled);
+    assert_eq!(found(&client, "1").await.status, Status::Processed);
+    assert_eq!(found(&client, "2").await.status, Status::Errored);
+
+    let accounts: Vec<AccountReport> = serde_json::from_slice(&process.get("/_sandbox/accounts").await).unwrap();
+    let ends = accounts.iter().map(|a| (a.external_account_number.as_str(), a.effects, a.status.as_deref()));
+    assert_eq!(ends.collect::<Vec<_>>(), [("1", 1, Some("PROCESSED")), ("2", 1, Some("ERRORED"))]);
+    let counts: Counts = serde_json::from_slice(&process.get("/_sandbox/counts").await).unwrap();
+    assert_eq!((counts.requests, counts.creates, counts.status_reads), (4, 2, 2));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_command_ends_cleanly_when_told_to() {
+    let mut process = Process::start(&[], &[]);
+    let told = Command::new("kill").args(["-TERM", &process.child.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+    assert_eq!(process.stdout.by_ref().lines().count(), 0, "the URL is all there is on standard output");
+}
+
+#[test]
+fn a_key_that_is_not_there_starts_no_open_sandbox() {
+    let process = Process::start(&["--api-key-env", "NO_SUCH_VARIABLE"], &[]);
+    assert_eq!(process.url, "");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let sandbox = start(SandboxOptions::default());
+    let port = sandbox.url.rsplit(':').next().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_slipway")).args(["sandbox", "--port", port]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(&format!("127.0.0.1:{port}")) && stderr.contains("another port"), "{stderr}");
 }

@@ -9,6 +9,7 @@ mod payload_output;
 mod quarantine;
 mod report;
 mod session;
+mod sandbox;
 
 use crate::cli::{Cli, Command};
 use crate::config::{LogOptions, Project};
@@ -35,5 +36,6 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
         Command::Generate(args) => generate::execute(args, console),
         Command::Lint(args) => lint::execute(args, &project()?, console),
         Command::Report(args) => report::execute(args, &project()?, console),
+        Command::Sandbox(args) => sandbox::execute(args, console),
     }
 }

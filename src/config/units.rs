@@ -72,6 +72,8 @@ impl fmt::Display for NotAQuantity {
     }
 }
 
+impl std::error::Error for NotAQuantity {}
+
 /// Splits `"20 MiB"` into its leading digits (and point) and the rest, both trimmed.
 fn number_and_unit(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());

@@ -43,7 +43,7 @@ fn options(args: &SandboxArgs) -> Result<SandboxOptions, Error> {
     let chosen = |one_in, numbers: &[String]| Chosen { one_in, numbers: numbers.iter().cloned().collect() };
     Ok(SandboxOptions {
         listen: (Ipv4Addr::LOCALHOST, args.port).into(),
-        api_key: args.api_key_env.as_ref().map(read_key).transpose()?,
+        api_key: args.api_key_env.as_ref().map(read_key).transpose()?.flatten(),
         envelope: args.envelope,
         refusals: args.refusals,
         pace,

@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod logging;
 pub mod mapping;
 pub mod progress;
+pub mod reconcile;
 pub mod report;
 pub mod rules;
 pub mod sandbox;

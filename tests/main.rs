@@ -7,4 +7,5 @@ mod lint;
 mod rules;
 mod sandbox;
 mod support;
+mod submit;
 mod target;

@@ -212,6 +212,10 @@ pub struct Tally {
     pub sent_unknown: u64,
     /// Of those: a status read found nothing of it.
     pub sent_not_received: u64,
+    /// Of the accepted: put back by an operator since, and not sent again yet.
+    pub accepted_put_back: u64,
+    /// Of the refused: put back by an operator since, and not sent again yet.
+    pub refused_put_back: u64,
     /// Processed accounts whose origin is `foreign`.
     pub foreign: u64,
     /// Accounts whose newest payload is not the one the target took.
@@ -495,17 +499,24 @@ impl Ledger {
             self.connection.query_row(
                 "WITH newest AS (SELECT account, max(attempt) AS attempt FROM intent \
                      WHERE coalesce(outcome, 'unknown') <> 'not_sent' GROUP BY account), \
-                 sent AS (SELECT coalesce(outcome, 'unknown') AS outcome FROM newest JOIN intent USING (account, attempt)), \
+                 sent AS (SELECT account, coalesce(outcome, 'unknown') AS outcome, \
+                         outcome IN ('scheduled', 'received', 'already_imported') AS accepted, \
+                         state IN ('ready', 'rejected', 'withdrawn', 'held') \
+                             AND EXISTS (SELECT 1 FROM intervention WHERE intervention.account = intent.account \
+                                 AND act = 'retry' AND at >= written_at) AS put_back \
+                     FROM newest JOIN intent USING (account, attempt) JOIN account ON account.id = intent.account), \
                  last AS (SELECT max(id) AS id FROM build) \
                  SELECT (SELECT count(*) FROM account), \
                      (SELECT count(*) FROM account, last WHERE build = last.id), \
                      (SELECT count(*) FROM account, last WHERE build = last.id AND verdict = 'ready'), \
                      (SELECT count(*) FROM account, last WHERE build = last.id AND verdict = 'rejected'), \
                      (SELECT count(*) FROM sent), \
-                     (SELECT count(*) FROM sent WHERE outcome IN ('scheduled', 'received', 'already_imported')), \
+                     (SELECT count(*) FROM sent WHERE accepted), \
                      (SELECT count(*) FROM sent WHERE outcome = 'refused'), \
                      (SELECT count(*) FROM sent WHERE outcome = 'unknown'), \
                      (SELECT count(*) FROM sent WHERE outcome = 'not_received'), \
+                     (SELECT count(*) FROM sent WHERE accepted AND put_back), \
+                     (SELECT count(*) FROM sent WHERE outcome = 'refused' AND put_back), \
                      (SELECT count(*) FROM account WHERE origin = 'foreign'), \
                      (SELECT count(*) FROM account WHERE accepted_digest <> digest)",
                 [],
@@ -521,8 +532,10 @@ impl Ledger {
                         sent_refused: count(6)?,
                         sent_unknown: count(7)?,
                         sent_not_received: count(8)?,
-                        foreign: count(9)?,
-                        drifted: count(10)?,
+                        accepted_put_back: count(9)?,
+                        refused_put_back: count(10)?,
+                        foreign: count(11)?,
+                        drifted: count(12)?,
                     })
                 },
             )

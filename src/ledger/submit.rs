@@ -357,9 +357,14 @@ fn take_event(
         _ => None,
     };
     if let Some(outcome) = outcome_of_intent(current.state, event) {
+        // A status shows the newest create that may have arrived; any other outcome is the newest create's own.
+        let newest = if outcome == "received" { "AND effective" } else { "" };
         transaction
-            .prepare_cached("UPDATE intent SET outcome = ? WHERE account = ? AND attempt = ?")?
-            .execute(params![outcome, account.0, current.attempts])?;
+            .prepare_cached(&format!(
+                "UPDATE intent SET outcome = ?1 WHERE account = ?2 \
+                 AND attempt = (SELECT max(attempt) FROM intent WHERE account = ?2 {newest})"
+            ))?
+            .execute(params![outcome, account.0])?;
     }
     // The payload that the target took is the newest of ours that may have arrived.
     transaction
@@ -394,7 +399,7 @@ fn outcome_of_intent(from: State, event: Event) -> Option<&'static str> {
         (State::Sending, Event::Unclear) => Some("unknown"),
         (State::Unknown, Event::NotReceived) => Some("not_received"),
         (
-            State::Unknown,
+            State::Unknown | State::Ready,
             Event::StatusPending | Event::StatusProcessed | Event::StatusErrored | Event::StatusCancelled,
         ) => Some("received"),
         _ => None,

@@ -1,0 +1,375 @@
+//! Submission against the sandbox: what ends up at the target, whatever goes wrong on the way.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::NaiveDate;
+use slipway::account::{AccountKey, Digest};
+use slipway::interrupt::Interrupt;
+use slipway::ledger::operate::RetrySelection;
+use slipway::ledger::{
+    BuildStart, BuiltAccount, Ledger, PayloadPlace, RunId, RunStart, State, TargetIdentity, Verdict,
+};
+use slipway::progress::Progress;
+use slipway::reconcile;
+use slipway::sandbox::{self, Chosen, Faults, Pace, RefusalShape, RunningSandbox, SandboxOptions};
+use slipway::submit::{Meters, Payloads, StopReason, SubmitOptions, Summary, Validate, Work, drive};
+use slipway::target::{Auth, Client, ClientOptions, Envelope};
+
+/// No test runs longer against its sandbox than this before it is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A ledger with built accounts, and a sandbox to send them to.
+struct House {
+    _folder: tempfile::TempDir,
+    ledger: Ledger,
+    run: RunId,
+    sandbox: RunningSandbox,
+    payloads: HashMap<Digest, Vec<u8>>,
+}
+
+impl House {
+    fn new(accounts: usize, faults: Faults) -> Self {
+        Self::with(accounts, SandboxOptions { faults, ..SandboxOptions::default() })
+    }
+
+    fn with(accounts: usize, options: SandboxOptions) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sandbox = sandbox::start(options).unwrap();
+        let target = TargetIdentity { url: sandbox.url.clone(), suppliers: vec!["S".into()] };
+        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite"), &target).unwrap();
+        let text = || "test".to_owned();
+        let start = RunStart { command: text(), arguments: text(), user: text(), host: text(), version: text() };
+        let run = ledger.begin_run(&start).unwrap();
+        let mut house = Self { _folder: folder, ledger, run, sandbox, payloads: HashMap::new() };
+        let numbers: Vec<_> = (0..accounts).map(|n| (format!("A{n:03}"), payload(&format!("A{n:03}")))).collect();
+        house.build(&numbers);
+        house
+    }
+
+    fn build(&mut self, accounts: &[(String, String)]) {
+        let start = BuildStart {
+            run_date: NaiveDate::from_ymd_opt(2026, 11, 24).unwrap(),
+            wave: None,
+            selection_is_whole: true,
+            inputs: vec![],
+        };
+        let mut writer = self.ledger.begin_build(self.run, &start).unwrap();
+        for (number, payload) in accounts {
+            let digest = Digest::of(payload.as_bytes());
+            self.payloads.insert(digest, payload.clone().into_bytes());
+            let place = PayloadPlace { block_offset: 0, block_bytes: 0, start: 0, bytes: payload.len() as u32 };
+            let verdict = Verdict::Ready { digest, payload: place };
+            let key = AccountKey::new("S", number.as_str());
+            writer.account(&BuiltAccount { key, verdict, findings: &[] }).unwrap();
+        }
+        writer.finish().unwrap();
+    }
+
+    fn drive(&mut self, options: SubmitOptions) -> Summary {
+        self.drive_until(options, &Interrupt::never())
+    }
+
+    fn drive_until(&mut self, options: SubmitOptions, interrupt: &Interrupt) -> Summary {
+        let url = self.sandbox.url.clone();
+        self.drive_at(&url, options, interrupt)
+    }
+
+    fn drive_at(&mut self, url: &str, options: SubmitOptions, interrupt: &Interrupt) -> Summary {
+        let client = Client::new(&ClientOptions {
+            url: url.to_owned(),
+            auth: Auth::None,
+            envelope: Envelope::Bare,
+            timeout: Duration::from_secs(10),
+            max_body_bytes: ClientOptions::DEFAULT_MAX_BODY_BYTES,
+        })
+        .unwrap();
+        let payloads = self.payloads.clone();
+        let payloads: Payloads =
+            Arc::new(move |_, _, digest| payloads.get(digest).cloned().ok_or("no such payload".into()));
+        let meters = Meters { submit: Progress::hidden(), follow: Progress::hidden() };
+        let begun = Instant::now();
+        let summary = drive(&mut self.ledger, self.run, &client, payloads, options, interrupt, &meters).unwrap();
+        assert!(begun.elapsed() < PATIENCE, "{summary:?} after {:?}", begun.elapsed());
+        summary
+    }
+
+    fn count(&self, state: State) -> u64 {
+        self.ledger.count_by_state(None).unwrap().into_iter().find(|(s, _)| *s == state).unwrap().1
+    }
+
+    /// The identities balance, and nothing took effect twice.
+    fn is_sound(&mut self) {
+        let identities = reconcile::reconcile(&mut self.ledger, self.run).unwrap();
+        assert!(reconcile::balances(&identities), "{identities:#?}");
+        for account in self.sandbox.accounts() {
+            assert!(account.effects <= 1, "{account:?}");
+        }
+    }
+
+    /// Every account was processed, by one create that took effect.
+    fn all_processed_once(&mut self, accounts: u64) {
+        assert_eq!(self.count(State::Processed), accounts);
+        self.is_sound();
+        let ours = self.sandbox.accounts();
+        assert_eq!(ours.len() as u64, accounts);
+        for account in ours {
+            assert_eq!((account.effects, account.status.as_deref()), (1, Some("PROCESSED")), "{account:?}");
+            let name = &account.external_account_number;
+            let row = self.ledger.find_accounts(None, name).unwrap().remove(0);
+            assert_eq!(row.kraken_identifier, account.kraken_identifier, "{name}");
+            assert_eq!(row.accepted_digest, account.digest, "{name}");
+        }
+    }
+}
+
+fn payload(number: &str) -> String {
+    format!(r#"{{"external_account_number":"{number}","import_supplier":"S"}}"#)
+}
+
+fn options(work: Work) -> SubmitOptions {
+    SubmitOptions {
+        work,
+        wave: None,
+        limit: None,
+        interval: None,
+        in_flight: 16,
+        attempts: 6,
+        settle: Duration::from_millis(200),
+        validate: Validate::Never,
+        poll_every: Duration::from_millis(10),
+        follow_for: Duration::from_secs(30),
+        consecutive_failures: 20,
+        failed_percent: None,
+        until: None,
+        first_wait: Duration::from_millis(5),
+        seed: 7,
+        cut: None,
+    }
+}
+
+fn one_in(n: u32) -> Option<NonZeroU32> {
+    NonZeroU32::new(n)
+}
+
+#[test]
+fn everything_ready_is_created_and_followed_to_its_end() {
+    let mut house = House::new(50, Faults::default());
+    let summary = house.drive(options(Work::CreateAndFollow));
+    assert_eq!((summary.creates, summary.scheduled, summary.processed, summary.stopped), (50, 50, 50, None));
+    house.all_processed_once(50);
+    // Running again finds nothing to do.
+    let again = house.drive(options(Work::CreateAndFollow));
+    assert_eq!(again, Summary::default());
+}
+
+#[test]
+fn submit_and_follow_each_do_their_half() {
+    let mut house = House::new(20, Faults::default());
+    let summary = house.drive(options(Work::Create));
+    assert_eq!((summary.scheduled, summary.processed), (20, 0));
+    assert_eq!(house.sandbox.counts().status_reads, 0);
+    assert_eq!(house.count(State::Submitted), 20);
+    let summary = house.drive(options(Work::Follow));
+    assert_eq!((summary.creates, summary.processed, summary.stopped), (0, 20, None));
+    house.all_processed_once(20);
+}
+
+#[test]
+fn lost_replies_and_outages_of_moments_never_create_twice() {
+    let faults = Faults {
+        unavailable_one_in: one_in(4),
+        lost_reply_one_in: one_in(4),
+        latency: Duration::from_millis(1),
+        ..Faults::default()
+    };
+    let mut house = House::new(60, faults);
+    let summary = house.drive(options(Work::CreateAndFollow));
+    assert_eq!(summary.stopped, None);
+    assert!(summary.creates > 60, "some were sent again: {summary:?}");
+    house.all_processed_once(60);
+}
+
+#[test]
+fn throttling_slows_everybody_down_and_loses_nothing() {
+    let faults = Faults { rate: one_in(30), ..Faults::default() };
+    let mut house = House::new(20, faults);
+    let summary = house.drive(options(Work::CreateAndFollow));
+    assert_eq!(summary.stopped, None, "{:?}", house.sandbox.counts());
+    house.all_processed_once(20);
+}
+
+#[test]
+fn no_second_at_the_target_holds_more_requests_than_the_rate() {
+    let mut house = House::new(40, Faults::default());
+    let begun = Instant::now();
+    house.drive(SubmitOptions { interval: Some(Duration::from_millis(20)), ..options(Work::CreateAndFollow) });
+    let (elapsed, counts) = (begun.elapsed(), house.sandbox.counts());
+    // The target notes a request a little after it started, so one more may fall into a window there.
+    assert!(counts.max_per_second <= 51, "{counts:?}");
+    assert!(elapsed >= Duration::from_millis(20) * (counts.requests as u32 - 1), "{elapsed:?} {counts:?}");
+    house.all_processed_once(40);
+}
+
+#[test]
+fn an_account_that_somebody_else_imported_is_foreign() {
+    let faults = Faults { imported: chosen("A003"), ..Faults::default() };
+    let mut house = House::new(5, faults);
+    let summary = house.drive(options(Work::CreateAndFollow));
+    assert_eq!((summary.processed, summary.refused), (5, 0));
+    let foreign = house.ledger.find_accounts(None, "A003").unwrap().remove(0);
+    assert_eq!(foreign.origin.as_deref(), Some("foreign"));
+    assert!(foreign.kraken_identifier.is_some());
+    assert_eq!(foreign.accepted_digest, None);
+    assert_eq!(house.ledger.tally().unwrap().foreign, 1);
+    house.is_sound();
+}
+
+#[test]
+fn an_import_that_failed_can_be_put_back_and_its_old_end_is_not_the_new_ones() {
+    let faults = Faults { errored: chosen("A002"), ..Faults::default() };
+    let mut house = House::new(4, faults);
+    let summary = house.drive(options(Work::CreateAndFollow));
+    assert_eq!((summary.processed, summary.errored), (3, 1));
+    let id = house.ledger.find_accounts(None, "A002").unwrap()[0].id;
+    assert!(!house.ledger.findings(Some(id), 9).unwrap().is_empty());
+    house.is_sound();
+
+    let again = RetrySelection { same: true, ..RetrySelection::default() };
+    assert_eq!(house.ledger.retry(house.run, &again, "mended").unwrap().ready, 1);
+    let summary = house.drive(options(Work::CreateAndFollow));
+    assert_eq!((summary.creates, summary.processed, summary.errored), (1, 1, 0));
+    assert!(house.ledger.findings(Some(id), 9).unwrap().is_empty(), "what the first attempt said is settled");
+    house.all_processed_once(4);
+}
+
+#[test]
+fn every_shape_of_refusal_becomes_a_finding_at_its_path() {
+    for refusals in [RefusalShape::Nested, RefusalShape::Standard, RefusalShape::Opaque] {
+        let mut house = House::with(0, SandboxOptions { refusals, ..SandboxOptions::default() });
+        let bad = r#"{"customers":[{"landline":"abcde"}],"external_account_number":"B1","import_supplier":"S"}"#;
+        house.build(&[("A1".into(), payload("A1")), ("B1".into(), bad.into())]);
+        let summary = house.drive(options(Work::CreateAndFollow));
+        assert_eq!((summary.processed, summary.refused, summary.stopped), (1, 1, None), "{refusals}");
+        let id = house.ledger.find_accounts(None, "B1").unwrap()[0].id;
+        let findings = house.ledger.findings(Some(id), 9).unwrap();
+        assert_eq!(findings.len(), 1, "{refusals}: {findings:?}");
+        assert_eq!((findings[0].path.as_str(), findings[0].source.as_str()), ("customers.0.landline", "remote"));
+        assert!(!findings[0].message.contains("abcde"), "{findings:?}");
+        assert_eq!(house.sandbox.counts().validates, u64::from(refusals == RefusalShape::Opaque));
+        house.is_sound();
+    }
+}
+
+#[test]
+fn validation_creates_nothing_and_is_remembered() {
+    let mut house = House::new(10, Faults::default());
+    let summary = house.drive(options(Work::Validate));
+    assert_eq!((summary.validated, summary.validated_refused, summary.creates), (10, 0, 0));
+    assert_eq!(house.count(State::Ready), 10);
+    assert_eq!(house.drive(options(Work::Validate)).validated, 0, "the same payloads are not asked about again");
+    house.drive(SubmitOptions { validate: Validate::Always, ..options(Work::CreateAndFollow) });
+    let counts = house.sandbox.counts();
+    assert_eq!((counts.validates, counts.creates), (10, 10));
+}
+
+#[test]
+fn an_account_that_validation_finds_wanting_is_not_created() {
+    let mut house = House::with(0, SandboxOptions::default());
+    let bad = r#"{"customers":[{"landline":"abcde"}],"external_account_number":"B1","import_supplier":"S"}"#;
+    house.build(&[("A1".into(), payload("A1")), ("B1".into(), bad.into())]);
+    let summary = house.drive(SubmitOptions { validate: Validate::Always, ..options(Work::CreateAndFollow) });
+    assert_eq!((summary.validated, summary.validated_refused, summary.creates), (2, 1, 1));
+    assert_eq!(house.count(State::Ready), 1);
+}
+
+#[test]
+fn a_limit_is_kept_and_told() {
+    let mut house = House::new(10, Faults::default());
+    let limited = || SubmitOptions { limit: Some(4), ..options(Work::CreateAndFollow) };
+    let summary = house.drive(limited());
+    assert_eq!((summary.creates, summary.stopped), (4, Some(StopReason::Limit(4))));
+    assert_eq!((house.count(State::Processed), house.count(State::Ready)), (4, 6));
+    house.drive(limited());
+    assert_eq!(house.drive(limited()).stopped, None, "two were left");
+    house.all_processed_once(10);
+}
+
+#[test]
+fn a_target_that_nobody_serves_is_unreachable_and_nothing_is_in_doubt() {
+    let mut house = House::new(5, Faults::default());
+    let url = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let summary = house.drive_at(&url, options(Work::CreateAndFollow), &Interrupt::never());
+    assert!(matches!(summary.stopped, Some(StopReason::Unreachable { .. })), "{summary:?}");
+    assert_eq!(house.count(State::Ready), 5);
+    house.is_sound();
+}
+
+#[test]
+fn refused_credentials_stop_the_run_at_once() {
+    let options_of_sandbox = SandboxOptions { api_key: Some("key".to_owned().into()), ..SandboxOptions::default() };
+    let mut house = House::with(30, options_of_sandbox);
+    let summary = house.drive(SubmitOptions { in_flight: 1, ..options(Work::CreateAndFollow) });
+    assert_eq!((summary.stopped, summary.requests), (Some(StopReason::Unauthorised), 1));
+    assert_eq!(house.count(State::Ready), 30);
+    house.is_sound();
+}
+
+#[test]
+fn an_interrupt_lets_what_is_on_its_way_end_and_the_next_run_goes_on() {
+    let mut house = House::new(30, Faults::default());
+    let (raise, interrupt) = Interrupt::by_hand();
+    raise.raise();
+    let summary = house.drive_until(options(Work::CreateAndFollow), &interrupt);
+    assert_eq!((summary.requests, summary.stopped), (0, Some(StopReason::Interrupted)));
+
+    // In the middle: a limiter so slow that creates wait for it when the interrupt comes.
+    let (raise, interrupt) = Interrupt::by_hand();
+    let url = house.sandbox.url.clone();
+    let watcher = std::thread::spawn(move || {
+        // Until the first create has arrived at the target.
+        while ask_counts(&url).creates == 0 {
+            std::thread::yield_now();
+        }
+        raise.raise();
+    });
+    let slow = SubmitOptions { interval: Some(Duration::from_millis(500)), ..options(Work::CreateAndFollow) };
+    let summary = house.drive_until(slow, &interrupt);
+    watcher.join().unwrap();
+    assert_eq!(summary.stopped, Some(StopReason::Interrupted));
+    assert_eq!(house.count(State::Sending) + house.count(State::Unknown), 0, "what was not begun is ready again");
+    house.is_sound();
+    house.drive(options(Work::CreateAndFollow));
+    house.all_processed_once(30);
+}
+
+#[test]
+fn imports_that_do_not_end_stay_submitted() {
+    let pace = Pace::Elapsed(Duration::from_secs(3600));
+    let mut house = House::with(3, SandboxOptions { pace, ..SandboxOptions::default() });
+    let brief = SubmitOptions { follow_for: Duration::from_millis(100), ..options(Work::CreateAndFollow) };
+    let summary = house.drive(brief);
+    assert_eq!(summary.stopped, Some(StopReason::FollowTime { left: 3 }));
+    assert_eq!(house.count(State::Submitted), 3);
+    house.is_sound();
+}
+
+fn chosen(number: &str) -> Chosen {
+    Chosen { one_in: None, numbers: [number.to_owned()].into() }
+}
+
+/// Asks a sandbox what it was asked.
+fn ask_counts(url: &str) -> sandbox::Counts {
+    use std::io::{Read as _, Write as _};
+    let address = url.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET /_sandbox/counts HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    serde_json::from_str(reply.split_once("\r\n\r\n").unwrap().1).unwrap()
+}

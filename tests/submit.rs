@@ -19,7 +19,7 @@ use slipway::submit::{Meters, Payloads, StopReason, SubmitOptions, Summary, Vali
 use slipway::target::{Auth, Client, ClientOptions, Envelope};
 
 /// No test runs longer against its sandbox than this before it is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A ledger with built accounts, and a sandbox to send them to.
 struct House {
@@ -350,7 +350,7 @@ fn an_interrupt_lets_what_is_on_its_way_end_and_the_next_run_goes_on() {
 
 #[test]
 fn imports_that_do_not_end_stay_submitted() {
-    let pace = Pace::Elapsed(Duration::from_secs(3600));
+    let pace = Pace::Elapsed(Duration::from_hours(1));
     let mut house = House::with(3, SandboxOptions { pace, ..SandboxOptions::default() });
     let brief = SubmitOptions { follow_for: Duration::from_millis(100), ..options(Work::CreateAndFollow) };
     let summary = house.drive(brief);

@@ -61,15 +61,9 @@ pub struct ConsentArgs {
     /// Send to a production target
     #[arg(long)]
     pub yes: bool,
-    /// Send although inputs changed under a wave with unfinished accounts
-    #[arg(long)]
-    pub replan: bool,
     /// Why, for the record of runs
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// Ask the target to try and create nothing (needs `target.envelope = "wrapped"`)
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Do the whole job on the bundled sample, against the embedded sandbox.
@@ -270,10 +264,18 @@ pub struct SandboxArgs {
 #[expect(missing_docs, reason = "a command's documentation, which is its help, stands at its flags")]
 pub enum Command {
     Build(BuildArgs),
+    Follow(FollowArgs),
     Generate(GenerateArgs),
     Lint(LintArgs),
+    Reconcile(ReconcileArgs),
     Report(ReportArgs),
+    Retry(RetryArgs),
+    Run(RunArgs),
     Sandbox(SandboxArgs),
+    Show(ShowArgs),
+    Status(StatusArgs),
+    Submit(SubmitArgs),
+    Validate(ValidateArgs),
 }
 
 #[cfg(test)]

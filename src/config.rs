@@ -27,6 +27,9 @@ pub const LOG_VARIABLE: &str = "SLIPWAY_LOG";
 /// The variable with the log's form: `text` (the default) or `json`.
 pub const LOG_FORMAT_VARIABLE: &str = "SLIPWAY_LOG_FORMAT";
 
+/// The variable by which a test ends the process at a boundary of durability, such as `after-intent:3`.
+pub const CUT_VARIABLE: &str = "SLIPWAY_CUT";
+
 /// Why the configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -513,6 +516,12 @@ pub struct Invocation {
     pub user: String,
     /// The machine's name.
     pub host: String,
+}
+
+/// Where a test cuts this process off, if one does: the text of [`CUT_VARIABLE`].
+#[must_use]
+pub fn cut() -> Option<String> {
+    variable(CUT_VARIABLE)
 }
 
 /// Who called this process.

@@ -15,6 +15,7 @@ use crate::ledger::LedgerError;
 use crate::mapping::Problem;
 use crate::sandbox::SandboxError;
 use crate::stage::StageError;
+use crate::submit::SubmitError;
 use crate::target::TargetError;
 
 /// The problems, a line each.
@@ -60,6 +61,25 @@ pub enum Error {
     /// The target can't be spoken to as the settings say.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Submission can't go on.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// Nothing may be sent until what stands in the way is mended or allowed.
+    #[error("nothing was sent: {problem}")]
+    Refused {
+        /// What stands in the way.
+        problem: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+    /// A stop rule forbids to begin.
+    #[error("nothing was sent: {problem}")]
+    Gate {
+        /// Which rule, and what it found.
+        problem: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
     /// A synthetic extract can't be written.
     #[error(transparent)]
     Generate(#[from] GenerateError),
@@ -106,6 +126,9 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Ledger(error) if error.is_refusal() => ExitCode::Unsafe,
+            Self::Refused { .. } => ExitCode::Unsafe,
+            // What was sent is in the ledger; the next run goes on from there.
+            Self::Submit(_) | Self::Gate { .. } => ExitCode::Stopped,
             Self::Config(_)
             | Self::Contract(_)
             | Self::Mapping(_)
@@ -128,7 +151,7 @@ impl Error {
         match self {
             Self::Config(error) => error.hint(),
             Self::Generate(error) => error.hint(),
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. } | Self::Refused { hint, .. } | Self::Gate { hint, .. } => hint.clone(),
             Self::Mapping(_) => Some("`slipway lint` shows every problem of a mapping".to_owned()),
             Self::Contract(_)
             | Self::Stage(_)
@@ -136,6 +159,7 @@ impl Error {
             | Self::Ledger(_)
             | Self::Target(_)
             | Self::Sandbox(_)
+            | Self::Submit(_)
             | Self::Output { .. }
             | Self::Input { .. }
             | Self::System { .. } => None,

@@ -6,6 +6,6 @@ mod build;
 mod lint;
 mod rules;
 mod sandbox;
-mod support;
 mod submit;
+mod support;
 mod target;

@@ -266,10 +266,15 @@ fn every_shape_of_refusal_becomes_a_finding_at_its_path() {
 #[test]
 fn validation_creates_nothing_and_is_remembered() {
     let mut house = House::new(10, Faults::default());
-    let summary = house.drive(options(Work::Validate));
-    assert_eq!((summary.validated, summary.validated_refused, summary.creates), (10, 0, 0));
+    assert_eq!(house.drive(options(Work::Validate { sample: Some(3) })).validated, 3);
+    let summary = house.drive(options(Work::Validate { sample: None }));
+    assert_eq!((summary.validated, summary.validated_refused, summary.creates), (7, 0, 0));
     assert_eq!(house.count(State::Ready), 10);
-    assert_eq!(house.drive(options(Work::Validate)).validated, 0, "the same payloads are not asked about again");
+    assert_eq!(
+        house.drive(options(Work::Validate { sample: None })).validated,
+        0,
+        "the same payloads are not asked about again"
+    );
     house.drive(SubmitOptions { validate: Validate::Always, ..options(Work::CreateAndFollow) });
     let counts = house.sandbox.counts();
     assert_eq!((counts.validates, counts.creates), (10, 10));

@@ -296,6 +296,7 @@ impl Build<'_> {
             }
             writer.file(&file)?;
         }
+        writer.block(&blocked)?;
         let wanted: Vec<String> = writer.wanted_payloads()?.iter().map(ToString::to_string).collect();
         let summary = writer.finish()?;
         // Only now that the ledger no longer names them.

@@ -3,13 +3,22 @@
 //! Only here are stages wired to each other, and only here is the [`Project`](crate::config::Project) known.
 
 mod build;
+mod follow;
 mod generate;
 mod lint;
 mod payload_output;
 mod quarantine;
+mod reconcile;
 mod report;
-mod session;
+mod retry;
+mod run;
 mod sandbox;
+mod session;
+mod show;
+mod status;
+mod submission;
+mod submit;
+mod validate;
 
 use crate::cli::{Cli, Command};
 use crate::config::{LogOptions, Project};
@@ -33,9 +42,22 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
     let project = || Project::load(cli.common.project.as_deref(), &cli.common.set);
     match &cli.command {
         Command::Build(args) => build::execute(args, &project()?, console),
+        Command::Follow(args) => follow::execute(args, &project()?, console),
         Command::Generate(args) => generate::execute(args, console),
         Command::Lint(args) => lint::execute(args, &project()?, console),
+        Command::Reconcile(args) => reconcile::execute(args, &project()?, console),
         Command::Report(args) => report::execute(args, &project()?, console),
+        Command::Retry(args) => retry::execute(args, &project()?, console),
+        Command::Run(args) => run::execute(args, &project()?, console),
         Command::Sandbox(args) => sandbox::execute(args, console),
+        Command::Show(args) => show::execute(args, &project()?, console),
+        Command::Status(args) => status::execute(args, &project()?, console),
+        Command::Submit(args) => submit::execute(args, &project()?, console),
+        Command::Validate(args) => validate::execute(args, &project()?, console),
     }
+}
+
+/// Tells what a command came to: as the one JSON document, or as text.
+fn tell<T: serde::Serialize + std::fmt::Display>(console: &Console, told: &T) -> Result<(), Error> {
+    if console.wants_json() { console.document(told) } else { console.line(&told.to_string()) }
 }

@@ -188,6 +188,15 @@ impl BuildWriter<'_> {
         self.id
     }
 
+    /// Forbids, for these reasons, that anything of the build is sent; none: it may be.
+    pub fn block(&mut self, reasons: &[String]) -> Result<(), LedgerError> {
+        let blocked = (!reasons.is_empty()).then(|| reasons.join("\n"));
+        self.transaction
+            .execute("UPDATE build SET blocked = ? WHERE id = ?", params![blocked, self.id.0])
+            .map_err(|e| self.sql("record why a build is blocked", e))?;
+        Ok(())
+    }
+
     /// Records an extract file and its buckets.
     pub fn file(&mut self, file: &FileCount) -> Result<(), LedgerError> {
         let insert = || {

@@ -75,6 +75,17 @@ impl Ledger {
         self.rows("list waves", "SELECT DISTINCT wave FROM wave_account ORDER BY wave", [], |row| row.get(0))
     }
 
+    /// Records a consent that an operator gave to a run, such as `yes`.
+    pub fn consent(&mut self, run: RunId, act: &str, reason: &str) -> Result<(), LedgerError> {
+        self.write("record a consent", |transaction, _| {
+            transaction.execute(
+                "INSERT INTO intervention (run, act, reason, at) VALUES (?, ?, ?, ?)",
+                params![run.0, act, reason, now()],
+            )?;
+            Ok(())
+        })
+    }
+
     /// Puts refused, errored and cancelled accounts back: those with another payload than the one that failed, or all
     /// of the selection with `same`.
     ///

@@ -174,6 +174,23 @@ pub struct BuildRow {
     pub whole: bool,
     /// What it did.
     pub summary: BuildSummary,
+    /// Why nothing of it may be sent; empty: it may.
+    pub blocked: Vec<String>,
+}
+
+/// How fast the newest run that created accounts went.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pace {
+    /// The run.
+    pub run: i64,
+    /// Its creates.
+    pub creates: u64,
+    /// When the first of them began.
+    pub first: String,
+    /// When the last of them began.
+    pub last: String,
+    /// Between the two, in seconds.
+    pub seconds: f64,
 }
 
 /// Something that must balance.
@@ -419,7 +436,7 @@ impl Ledger {
             self.connection
                 .query_row(
                     "SELECT id, finished_at, run_date, wave, whole, ready, rejected, held, withdrawn, unchanged, \
-                     changed_before_sending, changed_after_acceptance FROM build ORDER BY id DESC LIMIT 1",
+                     changed_before_sending, changed_after_acceptance, blocked FROM build ORDER BY id DESC LIMIT 1",
                     [],
                     |row| {
                         let count = |at| row.get::<_, i64>(at).map(|n| n as u64);
@@ -438,6 +455,10 @@ impl Ledger {
                                 changed_before_sending: count(10)?,
                                 changed_after_acceptance: count(11)?,
                             },
+                            blocked: row
+                                .get::<_, Option<String>>(12)?
+                                .map(|reasons| reasons.lines().map(str::to_owned).collect())
+                                .unwrap_or_default(),
                         })
                     },
                 )
@@ -541,6 +562,27 @@ impl Ledger {
             )
         };
         query().map_err(|e| self.sql("count what was sent", e))
+    }
+
+    /// How fast the newest run that created accounts went.
+    pub fn pace(&self) -> Result<Option<Pace>, LedgerError> {
+        let rows = self.rows(
+            "tell how fast it went",
+            "SELECT run, count(*), min(started_at), max(started_at), \
+             (julianday(max(started_at)) - julianday(min(started_at))) * 86400.0 FROM exchange \
+             WHERE kind = 'create' AND run = (SELECT max(run) FROM exchange WHERE kind = 'create') GROUP BY run",
+            [],
+            |row| {
+                Ok(Pace {
+                    run: row.get(0)?,
+                    creates: row.get::<_, i64>(1)? as u64,
+                    first: row.get(2)?,
+                    last: row.get(3)?,
+                    seconds: row.get(4)?,
+                })
+            },
+        )?;
+        Ok(rows.into_iter().next())
     }
 
     /// The names of the accounts in `state`, in order, at most `limit`.

@@ -68,7 +68,8 @@ CREATE TABLE build (
     withdrawn                INTEGER NOT NULL DEFAULT 0,
     unchanged                INTEGER NOT NULL DEFAULT 0,
     changed_before_sending   INTEGER NOT NULL DEFAULT 0,
-    changed_after_acceptance INTEGER NOT NULL DEFAULT 0
+    changed_after_acceptance INTEGER NOT NULL DEFAULT 0,
+    blocked                  TEXT          -- why nothing of it may be sent, a reason a line; NULL: it may
 ) STRICT;
 
 -- What a build was made from: mapping, lookups, contract, reference lists.

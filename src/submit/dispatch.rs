@@ -83,6 +83,9 @@ pub(super) struct Dispatcher {
     claimed: u64,
     /// No more claims: there are none, or there shall be none.
     exhausted: bool,
+    /// Of a sample: every how-manieth claim is taken, and how many were looked at.
+    stride: u64,
+    looked_at: u64,
     /// When following ends; set when the last create is through.
     follow_until: Option<Instant>,
     rules: Rules,
@@ -113,6 +116,8 @@ impl Dispatcher {
             cursor: None,
             claimed: 0,
             exhausted: false,
+            stride: 1,
+            looked_at: 0,
             follow_until: None,
             rules,
             summary: Summary::default(),
@@ -182,8 +187,8 @@ impl Dispatcher {
 
     /// Accounts that an earlier run left on their way: in doubt, or submitted.
     async fn take_up_open_accounts(&mut self) -> Result<(), SubmitError> {
-        if self.shared.options.work == Work::Validate {
-            return Ok(());
+        if let Work::Validate { sample } = self.shared.options.work {
+            return self.spread(sample).await;
         }
         for state in [State::Unknown, State::Submitted] {
             if state == State::Submitted && !self.shared.options.work.follows() {
@@ -199,6 +204,16 @@ impl Dispatcher {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Finds the stride that spreads a sample over all that is ready.
+    async fn spread(&mut self, sample: Option<u64>) -> Result<(), SubmitError> {
+        let Some(sample) = sample else { return Ok(()) };
+        let wave = self.shared.options.wave.clone();
+        let states = self.shared.writer.ask(move |ledger| ledger.count_by_state(wave.as_deref())).await?;
+        let ready = states.into_iter().find(|(state, _)| *state == State::Ready).map_or(0, |(_, accounts)| accounts);
+        self.stride = ready.checked_div(sample).unwrap_or(u64::MAX).max(1);
         Ok(())
     }
 
@@ -234,8 +249,10 @@ impl Dispatcher {
 
     fn take_up(&mut self, claim: Claim) {
         let options = &self.shared.options;
-        if options.work.only_validates() {
-            if !claim.validated {
+        if let Work::Validate { sample } = options.work {
+            self.looked_at += 1;
+            let taken = (self.looked_at - 1).is_multiple_of(self.stride) && sample.is_none_or(|n| self.claimed < n);
+            if taken && !claim.validated {
                 self.claimed += 1;
                 let (account, _) = Account::claimed(claim, options.validate);
                 self.fresh.push_back((account, Step::Validate));

@@ -409,15 +409,14 @@ impl Shared {
             }
             None => None,
         };
-        let message = match place {
-            Some((digest, (build, place))) => {
-                let payload = self.payload_at(&account.key, build, place, digest).await?;
-                scrub(&error.detail, &payload)
-            }
-            None => {
-                "the import failed; the target's text is left out, because the payload it may quote is gone".to_owned()
-            }
+        let payload = match place {
+            Some((digest, (build, place))) => self.payload_at(&account.key, build, place, digest).await.ok(),
+            None => None,
         };
+        let message = payload.map_or_else(
+            || "the import failed; the target's text is left out, because the payload it may quote is gone".to_owned(),
+            |payload| scrub(&error.detail, &payload),
+        );
         Ok(vec![told::finding("", Some(error.code.as_deref().unwrap_or("errored")), message)])
     }
 

@@ -57,7 +57,10 @@ pub enum Work {
     /// Both, side by side.
     CreateAndFollow,
     /// Ask what the target thinks of what is ready, and create nothing.
-    Validate,
+    Validate {
+        /// Only so many, spread over what is ready.
+        sample: Option<u64>,
+    },
 }
 
 impl Work {
@@ -70,7 +73,7 @@ impl Work {
     }
 
     pub(crate) fn only_validates(self) -> bool {
-        self == Self::Validate
+        matches!(self, Self::Validate { .. })
     }
 }
 

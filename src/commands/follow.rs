@@ -1,0 +1,25 @@
+//! `slipway follow`: read the status of what is submitted until its import ends.
+
+use crate::cli::FollowArgs;
+use crate::config::Project;
+use crate::console::Console;
+use crate::error::Error;
+use crate::exit_code::ExitCode;
+use crate::interrupt::Interrupt;
+use crate::submit::Work;
+
+use super::session::Session;
+use super::submission::{self, Request};
+
+/// Runs the command.
+pub(super) fn execute(_: &FollowArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
+    let interrupt = Interrupt::on_signals()?;
+    let mut session = Session::begin(project, "follow")?;
+    let request = Request { work: Work::Follow, wave: None, limit: None, consent: None };
+    let followed = submission::submit(&mut session, project, &request, &interrupt, console);
+    let result = followed.and_then(|outcome| {
+        super::tell(console, &outcome)?;
+        Ok(outcome.exit_code())
+    });
+    session.end(result)
+}

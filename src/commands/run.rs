@@ -1,0 +1,75 @@
+//! `slipway run`: build, submit, follow and reconcile. Running it again is resuming.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::assemble::Selection;
+use crate::cli::{RunArgs, SelectionArgs};
+use crate::config::Project;
+use crate::console::Console;
+use crate::error::Error;
+use crate::exit_code::ExitCode;
+use crate::interrupt::Interrupt;
+use crate::submit::Work;
+
+use super::build::{self, BuildOutcome, BuildRequest};
+use super::session::Session;
+use super::submission::{self, Outcome, Request};
+
+/// What a run came to.
+#[derive(Debug, Serialize)]
+pub(super) struct Job {
+    /// Its build.
+    build: BuildOutcome,
+    /// What was sent and followed.
+    submission: Outcome,
+    /// The code the program ends with.
+    exit_code: u8,
+}
+
+impl Job {
+    /// The exit code it asks for.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        self.submission.exit_code()
+    }
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.build, self.submission)
+    }
+}
+
+/// Runs the command.
+pub(super) fn execute(args: &RunArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
+    let interrupt = Interrupt::on_signals()?;
+    let mut session = Session::begin(project, "run")?;
+    let result = job(&mut session, args, project, &interrupt, console).and_then(|job| {
+        super::tell(console, &job)?;
+        Ok(job.exit_code())
+    });
+    session.end(result)
+}
+
+/// Builds, submits, follows and reconciles.
+pub(super) fn job(
+    session: &mut Session,
+    args: &RunArgs,
+    project: &Project,
+    interrupt: &Interrupt,
+    console: &Console,
+) -> Result<Job, Error> {
+    // The limit is on what is sent: a build of the first few accounts would never come to the others.
+    let chosen = SelectionArgs { limit: None, ..args.selection.clone() };
+    let (wave, selection): (_, Selection) = session.select(&chosen)?;
+    let request = BuildRequest { selection, wave: wave.clone(), out: None };
+    let build = build::build(project, &mut session.ledger, session.run, &request, console)?;
+    let limit = args.selection.limit;
+    let request = Request { work: Work::CreateAndFollow, wave, limit, consent: Some(&args.consent) };
+    let submission = submission::submit(session, project, &request, interrupt, console).inspect_err(|_| {
+        // What the build found is why nothing was sent.
+        console.note(&build.to_string());
+    })?;
+    Ok(Job { build, exit_code: submission.exit_code().number(), submission })
+}

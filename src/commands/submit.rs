@@ -1,0 +1,25 @@
+//! `slipway submit`: create the ready accounts at the target.
+
+use crate::cli::SubmitArgs;
+use crate::config::Project;
+use crate::console::Console;
+use crate::error::Error;
+use crate::exit_code::ExitCode;
+use crate::interrupt::Interrupt;
+use crate::submit::Work;
+
+use super::session::Session;
+use super::submission::{self, Request};
+
+/// Runs the command.
+pub(super) fn execute(args: &SubmitArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
+    let interrupt = Interrupt::on_signals()?;
+    let mut session = Session::begin(project, "submit")?;
+    let result = session.select(&args.selection).and_then(|(wave, _)| {
+        let request = Request { work: Work::Create, wave, limit: args.selection.limit, consent: Some(&args.consent) };
+        let outcome = submission::submit(&mut session, project, &request, &interrupt, console)?;
+        super::tell(console, &outcome)?;
+        Ok(outcome.exit_code())
+    });
+    session.end(result)
+}

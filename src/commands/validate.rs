@@ -1,0 +1,26 @@
+//! `slipway validate`: ask the target what it thinks of ready payloads. Creates nothing.
+
+use crate::cli::ValidateArgs;
+use crate::config::Project;
+use crate::console::Console;
+use crate::error::Error;
+use crate::exit_code::ExitCode;
+use crate::interrupt::Interrupt;
+use crate::submit::Work;
+
+use super::session::Session;
+use super::submission::{self, Request};
+
+/// Runs the command.
+pub(super) fn execute(args: &ValidateArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
+    let interrupt = Interrupt::on_signals()?;
+    let mut session = Session::begin(project, "validate")?;
+    let result = session.select(&args.selection).and_then(|(wave, _)| {
+        let limit = args.selection.limit;
+        let request = Request { work: Work::Validate { sample: args.sample }, wave, limit, consent: None };
+        let outcome = submission::submit(&mut session, project, &request, &interrupt, console)?;
+        super::tell(console, &outcome)?;
+        Ok(outcome.exit_code())
+    });
+    session.end(result)
+}

@@ -5,6 +5,7 @@
 mod build;
 mod lint;
 mod rules;
+mod samples;
 mod sandbox;
 mod submit;
 mod support;

@@ -4,6 +4,8 @@
 //! something of everything; an account without a record of the right sort gets the next kind that it has one for.
 //! All but one kind change the text of one record; the wrong check digit is the same wrong number in every file.
 
+use std::collections::VecDeque;
+
 use chrono::NaiveDate;
 use csv::StringRecord;
 
@@ -89,15 +91,29 @@ pub(super) struct Damaged {
     pub(super) detail: String,
 }
 
-/// Chooses a defect for the account, the first in turn being `turn`, and where it goes.
-pub(super) fn choose(records: &mut Records, turn: usize) -> Option<Damage> {
-    let kinds = (0..KINDS.len()).map(|later| &KINDS[(turn + later) % KINDS.len()]);
-    let (kind, position) = kinds.into_iter().find_map(|kind| Some((kind, (kind.find)(records)?)))?;
-    if matches!(kind.edit, Edit::CheckDigit) {
-        break_check_digit(records, position);
+/// Whose turn it is: the kinds, the next one first.
+#[derive(Debug)]
+pub(super) struct Turns(VecDeque<&'static Kind>);
+
+impl Turns {
+    /// Every kind, in the order of [`KINDS`].
+    pub(super) fn new() -> Self {
+        Self(KINDS.iter().collect())
     }
-    let file = FILES.iter().position(|(name, _)| *name == kind.file)?;
-    Some(Damage { kind, file, position })
+
+    /// The first kind that the account has a record for, and where it goes. It moves to the end of the queue; those
+    /// that were passed over keep their places.
+    pub(super) fn choose(&mut self, records: &mut Records) -> Option<Damage> {
+        let (turn, position) =
+            self.0.iter().enumerate().find_map(|(turn, kind)| Some((turn, (kind.find)(records)?)))?;
+        let kind = self.0.remove(turn)?;
+        self.0.push_back(kind);
+        if matches!(kind.edit, Edit::CheckDigit) {
+            break_check_digit(records, position);
+        }
+        let file = FILES.iter().position(|(name, _)| *name == kind.file)?;
+        Some(Damage { kind, file, position })
+    }
 }
 
 fn break_check_digit(records: &mut Records, position: usize) {

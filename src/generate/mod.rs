@@ -111,11 +111,10 @@ pub fn generate(options: &Options, mut each: impl FnMut()) -> Result<Summary, Ge
     let mut extract = output::Extract::create(&options.out, options.seed)?;
     codes::write(&options.out)?;
     let mut book = Book { ids: ids::Numbering::new(options.seed), codes: codes::Codes::new() };
-    let mut turn = 0;
+    let mut turns = defects::Turns::new();
     for number in 0..options.accounts {
         let mut records = account::next(&mut book, &mut Draw::new(options.seed, *b"account ", number));
-        let damage = is_dirty(number, options.dirty).then(|| defects::choose(&mut records, turn)).flatten();
-        turn += usize::from(damage.is_some());
+        let damage = is_dirty(number, options.dirty).then(|| turns.choose(&mut records)).flatten();
         extract.put(&records, damage.as_ref(), &mut Draw::new(options.seed, *b"defect  ", number))?;
         each();
     }

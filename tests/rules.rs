@@ -47,6 +47,18 @@ const CASES: &[Case] = &[
         cells: &["person.csv:3:mail"],
     },
     Case {
+        rule: "email-valid",
+        edits: &[(
+            MAPPING,
+            "[entity.metadata]",
+            "[entity.\"customers.contact_emails\"]\ntable = \"need\"\nparent = [\"person_id\"]\n\
+             where = { line = \"2\" }\norder = [\"line\"]\nvalue = \"gas_code\"\n\n[entity.metadata]",
+        )],
+        code: "invalid",
+        path: "customers.0.contact_emails.0",
+        cells: &["person_need.csv:2:gas_code"],
+    },
+    Case {
         rule: "email-not-test",
         edits: &[("person.csv", "bob@jablonski.com", "test@jablonski.com")],
         code: "possible_test_email_address",

@@ -20,8 +20,10 @@ const PHONES: &[&str] = &[
 const EMAILS: &[&str] = &[
     "billing_email",
     "customers.email",
+    "customers.contact_emails",
     "supply_addresses.property_administrators.email",
     "business.users.email",
+    "business.users.contact_emails",
     "complaints.complainant_email",
 ];
 
@@ -78,7 +80,7 @@ fn phone_valid(text: &str) -> Option<Wrong> {
 }
 
 fn phone_not_drama(text: &str) -> Option<Wrong> {
-    (phone::judge(text) == Phone::Drama).then_some(Wrong {
+    (phone::may_be_drama(text) && phone::judge(text) == Phone::Drama).then_some(Wrong {
         code: "invalid_phone_number",
         message: "the telephone number is one of those kept for drama; nobody has it, and the target's numbering data \
                   does not know it, so the target may refuse the account",

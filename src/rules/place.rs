@@ -51,9 +51,12 @@ fn visit_below<'a>(way: &[EntityId], row: Row<'a>, visit: &mut dyn FnMut(Row<'a>
 }
 
 impl Place {
-    /// The field at `path`, unless it is not mapped.
+    /// The field at `path`, unless it is not mapped. Each item of a list of texts is a row of its own.
     pub(super) fn bind(schema: &Schema, path: &str) -> Option<Self> {
-        Some(Self { field: schema.field(path)?, rows: Rows::above(schema, path) })
+        let field = schema.field(path)?;
+        let mut rows = Rows::above(schema, path);
+        rows.way.extend(schema.entity(path));
+        Some(Self { rows, field })
     }
 
     /// Visits each row that the field belongs to.

@@ -20,7 +20,7 @@ use crate::target::TargetError;
 
 /// The problems, a line each.
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+    problems.iter().fold(String::new(), |list, problem| list + "\n  " + &problem.to_string())
 }
 
 /// What a stage says, with the headers' problems if it is about them.

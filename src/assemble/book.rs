@@ -103,7 +103,7 @@ pub fn assemble(plan: &Arc<Plan>, tables: Vec<StagedTable>, selection: &Selectio
     };
     let mut positions: Vec<Vec<u32>> = Vec::with_capacity(plan.entities.len());
     for entity in 0..plan.entities.len() {
-        let placed = if entity == 0 { book.place_accounts(selection)? } else { book.place(entity, &positions)? };
+        let placed = if entity == 0 { book.place_accounts() } else { book.place(entity, &positions)? };
         positions.push(placed.positions(book.tables[plan.entities[entity].table].rows));
         let frame = book.gather(entity, placed)?;
         book.entities.push(frame);
@@ -128,14 +128,14 @@ fn columns<'f>(frame: &'f DataFrame, leaves: &[usize]) -> PolarsResult<Vec<Slice
 
 impl Book {
     /// The account's records, in any order; [`Book::name_accounts`] sorts them.
-    fn place_accounts(&self, _selection: &Selection) -> Result<Placed, StageError> {
+    fn place_accounts(&self) -> Placed {
         let entity = &self.plan.entities[0];
         let table = &self.tables[entity.table];
         let of_entity = |row: &u32| {
             let row = *row as usize;
             table.fates[row] == Fate::Alive && table.masks[row] & entity.mask == entity.mask
         };
-        Ok(Placed { rows: (0..table.rows).filter(of_entity).collect(), offsets: Vec::new() })
+        Placed { rows: (0..table.rows).filter(of_entity).collect(), offsets: Vec::new() }
     }
 
     /// Sorts the accounts by their names and keeps those that are selected.

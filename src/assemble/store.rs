@@ -129,7 +129,15 @@ pub fn prune(directory: &Path, wanted: &[String]) -> Result<(), StoreError> {
 #[derive(Debug)]
 pub struct PayloadReader {
     directory: PathBuf,
-    last: Mutex<Option<(String, u64, Arc<Vec<u8>>)>>,
+    last: Mutex<Option<ReadBlock>>,
+}
+
+/// A block that has been read.
+#[derive(Debug)]
+struct ReadBlock {
+    build: String,
+    offset: u64,
+    bytes: Arc<Vec<u8>>,
 }
 
 impl PayloadReader {
@@ -152,11 +160,11 @@ impl PayloadReader {
     fn block(&self, place: &Place, build: &str) -> Result<Arc<Vec<u8>>, StoreError> {
         // A poisoned lock holds a whole block all the same.
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((known, offset, block)) = &*last
-            && known == build
-            && *offset == place.block_offset
+        if let Some(known) = &*last
+            && known.build == build
+            && known.offset == place.block_offset
         {
-            return Ok(block.clone());
+            return Ok(known.bytes.clone());
         }
         let path = path(&self.directory, build);
         let file =
@@ -166,9 +174,9 @@ impl PayloadReader {
         file.read_exact_at(&mut compressed, place.block_offset).map_err(|_| damaged())?;
         let length = zstd::bulk::Decompressor::upper_bound(&compressed).unwrap_or(BLOCK_BYTES_MAX);
         let bytes = zstd::bulk::decompress(&compressed, length.min(BLOCK_BYTES_MAX)).map_err(|_| damaged())?;
-        let block = Arc::new(bytes);
-        *last = Some((build.to_owned(), place.block_offset, block.clone()));
-        Ok(block)
+        let bytes = Arc::new(bytes);
+        *last = Some(ReadBlock { build: build.to_owned(), offset: place.block_offset, bytes: bytes.clone() });
+        Ok(bytes)
     }
 }
 

@@ -293,6 +293,7 @@ impl<'a> Row<'a> {
     }
 
     /// The objects of `entity`, an entity directly below this row's, in payload order.
+    #[must_use]
     pub fn children(self, entity: EntityId) -> impl ExactSizeIterator<Item = Row<'a>> + DoubleEndedIterator + Clone {
         debug_assert_eq!(self.view.book.plan.entities[entity.0].parent, Some(self.entity));
         let offsets = &self.view.book.entities[entity.0].offsets;

@@ -120,7 +120,7 @@ impl<'a> Walk<'a> {
                     }
                 }
                 Item::Object { key, path, items, keyed } => {
-                    self.inner_object(entity, at, case, (key, path, items, keyed))
+                    self.inner_object(entity, at, case, (key, path, items, keyed));
                 }
                 Item::Children { key, entity: child, required } => {
                     let start = self.out.len();
@@ -334,9 +334,9 @@ impl<'a> Walk<'a> {
         let text = self.view.text(entity, handle);
         self.quoted(|out| {
             if is_escaped(*handle) {
-                push_escaped(out, text.as_bytes())
+                push_escaped(out, text.as_bytes());
             } else {
-                out.extend_from_slice(text.as_bytes())
+                out.extend_from_slice(text.as_bytes());
             }
         });
         (Written::Yes, constraint.and_then(|constraint| constraint.check_text(text).err()))

@@ -373,22 +373,15 @@ impl Build<'_> {
             for finding in &findings {
                 tally.count(Some(key), finding);
             }
-            let verdict = match made.payload.filter(|_| sendable) {
-                Some((range, digest)) => {
-                    tally.ready += 1;
-                    let place = PayloadPlace {
-                        block_offset,
-                        block_bytes,
-                        start: range.start as u32,
-                        bytes: range.len() as u32,
-                    };
-                    Verdict::Ready { digest, payload: place }
-                }
-                None => {
-                    tally.rejected += 1;
-                    rejected.push(made.account);
-                    Verdict::Rejected
-                }
+            let verdict = if let Some((range, digest)) = made.payload.filter(|_| sendable) {
+                tally.ready += 1;
+                let place =
+                    PayloadPlace { block_offset, block_bytes, start: range.start as u32, bytes: range.len() as u32 };
+                Verdict::Ready { digest, payload: place }
+            } else {
+                tally.rejected += 1;
+                rejected.push(made.account);
+                Verdict::Rejected
             };
             writer.account(&BuiltAccount { key: key.clone(), verdict, findings: &findings })?;
         }

@@ -82,7 +82,7 @@ impl<'m> TableCompiler<'m> {
             Some(_) => self.merged(&column_line(name, span), problems)?,
         };
         let (input, columns) = self.source(&line, problems)?;
-        match self.lookup(&line, problems)? {
+        match self.lookup(&line, problems).ok()? {
             None => Some((input, columns)),
             Some((lookup, column)) => Some((Input::Lookup(Box::new(input), lookup, column), columns)),
         }
@@ -157,20 +157,20 @@ impl<'m> TableCompiler<'m> {
         Some((Input::Template(self.plan.templates.len() - 1), columns))
     }
 
-    /// The lookup of `line` and the number of its value column; the outer option is none after a problem.
-    pub(super) fn lookup(&self, line: &Line, problems: &mut Problems) -> Option<Option<(Arc<Lookup>, usize)>> {
-        let Some((name, _)) = &line.lookup else { return Some(None) };
-        let lookup = self.mapping.lookups.get(name)?;
+    /// The lookup of `line`, if it has one, and the number of its value column. An error is told already.
+    pub(super) fn lookup(&self, line: &Line, problems: &mut Problems) -> Result<Option<(Arc<Lookup>, usize)>, ()> {
+        let Some((name, _)) = &line.lookup else { return Ok(None) };
+        // A lookup that is not there has been told when the mapping was read.
+        let lookup = self.mapping.lookups.get(name).ok_or(())?;
         let take = line.take.as_ref();
-        match (lookup.value_column(take.map(|(name, _)| name.as_str())), take) {
-            (Some(column), _) => Some(Some((lookup.clone(), column))),
-            (None, Some((take, span))) => {
-                let help = did_you_mean(take, lookup.columns.iter().map(String::as_str));
-                problems.add(span, format!("lookup `{name}` has no column `{take}`"), help);
-                None
-            }
-            (None, None) => None,
+        if let Some(column) = lookup.value_column(take.map(|(name, _)| name.as_str())) {
+            return Ok(Some((lookup.clone(), column)));
         }
+        if let Some((take, span)) = take {
+            let help = did_you_mean(take, lookup.columns.iter().map(String::as_str));
+            problems.add(span, format!("lookup `{name}` has no column `{take}`"), help);
+        }
+        Err(())
     }
 
     /// The number of the leaf that is made in this way.
@@ -254,11 +254,10 @@ pub(super) fn convert(read_as: ReadAs, line: &Line, defaults: &Defaults, problem
     Some(match read_as {
         ReadAs::Text => Convert::Text,
         ReadAs::Integer => Convert::Integer,
-        ReadAs::Decimal => Convert::Decimal(Scale { shift: 0, places: line.places }),
         ReadAs::Money if line.unit == Some(Unit::Pence) => {
             Convert::Decimal(Scale { shift: 2, places: Some(line.places.unwrap_or(2)) })
         }
-        ReadAs::Money => Convert::Decimal(Scale { shift: 0, places: line.places }),
+        ReadAs::Decimal | ReadAs::Money => Convert::Decimal(Scale { shift: 0, places: line.places }),
         ReadAs::Date => Convert::Date(format(&defaults.date, problems)?),
         ReadAs::DateTime => {
             let name = line.zone.as_deref().unwrap_or(&defaults.zone);

@@ -78,6 +78,7 @@ pub struct Problems {
 
 impl Problems {
     /// An empty list for the file `path`, whose text is `text`.
+    #[must_use]
     pub fn new(path: &Path, text: &str) -> Self {
         let starts = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1));
         Self { file: path.display().to_string().into(), lines: starts.collect(), text: text.into(), found: Vec::new() }
@@ -182,13 +183,14 @@ impl<'d> Node<'d> {
         match self.value.get_ref() {
             DeValue::String(text) => Some(Scalar::Text(text.to_string())),
             DeValue::Boolean(value) => Some(Scalar::Bool(*value)),
-            DeValue::Integer(value) if value.radix() == 10 => match value.as_str().parse() {
-                Ok(value) => Some(Scalar::Integer(value)),
-                Err(_) => {
+            DeValue::Integer(value) if value.radix() == 10 => {
+                if let Ok(value) = value.as_str().parse() {
+                    Some(Scalar::Integer(value))
+                } else {
                     self.expected("a whole number of at most 18 digits", problems);
                     None
                 }
-            },
+            }
             _ => {
                 self.expected("a string, a whole number, true or false (decimals are written as strings)", problems);
                 None
@@ -197,12 +199,11 @@ impl<'d> Node<'d> {
     }
 
     pub(super) fn list(self, problems: &mut Problems) -> Vec<Node<'d>> {
-        match self.value.get_ref().as_array() {
-            Some(items) => items.iter().map(Node::new).collect(),
-            None => {
-                self.expected("a list", problems);
-                Vec::new()
-            }
+        if let Some(items) = self.value.get_ref().as_array() {
+            items.iter().map(Node::new).collect()
+        } else {
+            self.expected("a list", problems);
+            Vec::new()
         }
     }
 
@@ -215,12 +216,11 @@ impl<'d> Node<'d> {
     }
 
     pub(super) fn table(self, problems: &mut Problems) -> Option<Fields<'d>> {
-        match self.value.get_ref().as_table() {
-            Some(table) => Some(Fields::new(table, self.span())),
-            None => {
-                self.expected("a table", problems);
-                None
-            }
+        if let Some(table) = self.value.get_ref().as_table() {
+            Some(Fields::new(table, self.span()))
+        } else {
+            self.expected("a table", problems);
+            None
         }
     }
 

@@ -134,21 +134,21 @@ impl LineCompiler<'_, '_> {
             Source::Constant(scalar) => (ValuePlan::Constant(self.constant(scalar, line)?), Vec::new()),
             _ => self.column(line)?,
         };
-        Some(LinePlan { mask, value, on_fault: line.on_fault, columns, span: line.span.clone() })
+        Some(LinePlan { mask, value, on_fault: line.on_fault, columns })
     }
 
     fn column(&mut self, line: &Line) -> Option<(ValuePlan, Vec<Arc<str>>)> {
         let line = self.compiler.tables[self.table].merged(line, &mut self.compiler.problems)?;
         let (input, columns) = self.compiler.tables[self.table].source(&line, &mut self.compiler.problems)?;
-        let lookup = self.compiler.tables[self.table].lookup(&line, &mut self.compiler.problems)?;
-        let (convert, entries) = match lookup {
+        let lookup = self.compiler.tables[self.table].lookup(&line, &mut self.compiler.problems).ok()?;
+        let (convert, mut entries) = match lookup {
             Some((lookup, column)) => {
                 let entries = self.lookup_entries(&lookup, column, &line)?;
                 (Convert::Lookup(lookup), Some(entries))
             }
             None => self.plain(&line)?,
         };
-        let (entries, empty) = self.empty(&line, &convert, entries)?;
+        let empty = self.empty(&line, &convert, &mut entries).ok()?;
         let default = line.default.as_ref().map(|(text, _)| text.as_str().into());
         if let Some((text, span)) = &line.default
             && let Err(misread) = convert.read(text.as_bytes())
@@ -260,34 +260,26 @@ impl LineCompiler<'_, '_> {
         Some(entries)
     }
 
-    /// What a blank cell becomes: as it is stored, and as one more entry where codes are stored.
+    /// What a blank cell becomes, as it is stored; where codes are stored, it is one more of `entries`.
     fn empty(
         &mut self,
         line: &Line,
         convert: &Convert,
-        entries: Option<Vec<Entry>>,
-    ) -> Option<(Option<Vec<Entry>>, Option<Box<str>>)> {
-        let Some((text, span)) = &line.empty else { return Some((entries, None)) };
-        match (entries, convert) {
-            (Some(mut entries), _) => match self.known(text) {
+        entries: &mut Option<Vec<Entry>>,
+    ) -> Result<Option<Box<str>>, ()> {
+        let Some((text, span)) = &line.empty else { return Ok(None) };
+        let written = match (entries, convert) {
+            (Some(entries), _) => match self.known(text) {
                 Ok(value) => {
                     entries.push(self.entry(value));
-                    Some((Some(entries), Some(text.as_str().into())))
+                    Ok(())
                 }
-                Err(expected) => {
-                    self.problem(span, format!("`empty` does not fit `{}`: expected {expected}", self.full));
-                    None
-                }
+                Err(expected) => Err(format!("`empty` does not fit `{}`: expected {expected}", self.full)),
             },
-            (None, Convert::Text) => Some((None, Some(text.as_str().into()))),
-            (None, _) => {
-                self.problem(
-                    span,
-                    "`empty` is for texts and codes; `default` is what a blank cell is read as".to_owned(),
-                );
-                None
-            }
-        }
+            (None, Convert::Text) => Ok(()),
+            (None, _) => Err("`empty` is for texts and codes; `default` is what a blank cell is read as".to_owned()),
+        };
+        written.map(|()| Some(text.as_str().into())).map_err(|message| self.problem(span, message))
     }
 
     fn constant(&mut self, scalar: &Scalar, line: &Line) -> Option<Entry> {

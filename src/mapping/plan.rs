@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::document::{Place, Problem, Problems};
+use super::document::{Problem, Problems};
 use super::lookup::Lookup;
 use super::model::{Dialect, OnFault, OnLost, Rest, Span};
 use super::value::{Convert, Scale};
@@ -239,8 +239,6 @@ pub struct LinePlan {
     pub on_fault: OnFault,
     /// The names of the source columns it reads.
     pub columns: Vec<Arc<str>>,
-    /// Where it stands in the mapping.
-    pub(crate) span: Span,
 }
 
 /// How a value is written.
@@ -323,13 +321,8 @@ pub enum Item {
 }
 
 impl Plan {
-    /// Where `span` of the mapping lies.
-    #[must_use]
-    pub fn place(&self, span: &Span) -> Place {
-        Problems::new(&self.file, &self.text).place(span)
-    }
-
     /// Checks the columns of the mapping against the `header` of one file of table `table`.
+    #[must_use]
     pub fn check_header(&self, table: usize, file: &str, header: &[String]) -> Vec<Problem> {
         let plan = &self.tables[table];
         let mut problems = Problems::new(&self.file, &self.text);

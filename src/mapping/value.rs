@@ -108,13 +108,14 @@ impl Convert {
     pub fn read<'a>(&self, text: &'a [u8]) -> Result<Cell<'a>, Misread> {
         match self {
             Self::Text => Ok(Cell::Text(text)),
-            Self::Lookup(lookup) => match lookup.row(text) {
-                Some(row) => Ok(Cell::Code(row as u16 + CODE_BASE)),
-                None => {
+            Self::Lookup(lookup) => {
+                if let Some(row) = lookup.row(text) {
+                    Ok(Cell::Code(row as u16 + CODE_BASE))
+                } else {
                     let expected = format!("a code of lookup `{}`", lookup.name);
                     Err(Misread::new("unknown_code", &expected, text))
                 }
-            },
+            }
             Self::Choice(choices) => match choices.texts.iter().position(|known| known.as_bytes() == text) {
                 Some(number) => Ok(Cell::Code(number as u16 + CODE_BASE)),
                 None => Err(choices.misread(text)),

@@ -222,9 +222,10 @@ impl<'a> Slice<'a> {
     #[must_use]
     pub fn rank(&self, row: usize, texts: &Texts) -> (u64, bool) {
         match self {
-            Self::Text(values) => match values[row] {
-                TEXT_ABSENT => (0, true),
-                _ => {
+            Self::Text(values) => {
+                if values[row] == TEXT_ABSENT {
+                    (0, true)
+                } else {
                     let text = texts.get(&values[row]);
                     let mut bytes = [0; 8];
                     let length = text.len().min(7);
@@ -233,7 +234,7 @@ impl<'a> Slice<'a> {
                     bytes[7] = text.len().min(8) as u8 + 1;
                     (u64::from_be_bytes(bytes), text.len() <= 7)
                 }
-            },
+            }
             Self::Code(values) => (u64::from(values[row]), true),
             Self::Date(values) => (u64::from(values[row].cast_unsigned() ^ (1 << 31)), true),
             Self::Number(values) => (values[row].cast_unsigned() ^ (1 << 63), true),

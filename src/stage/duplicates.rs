@@ -41,7 +41,7 @@ pub(super) fn find(at: &RowsAt<'_, '_>, fingerprints: Vec<u64>) -> Result<Same, 
         .collect();
     drop(fingerprints);
     let mut by_key: BTreeMap<Vec<Vec<u8>>, Vec<(u32, ByteRecord)>> = BTreeMap::new();
-    for (row, key, record) in at.fetch(&rows)? {
+    for Found { row, key, record } in at.fetch(&rows)? {
         by_key.entry(key).or_default().push((row, record));
     }
     let mut same = Same::default();
@@ -51,14 +51,13 @@ pub(super) fn find(at: &RowsAt<'_, '_>, fingerprints: Vec<u64>) -> Result<Same, 
         let mut kept: HashMap<&[u8], Vec<(&ByteRecord, u32)>> = HashMap::new();
         for (row, record) in &records {
             let alike = kept.entry(record.as_slice()).or_default();
-            match alike.iter().find(|(known, _)| *known == record) {
-                Some((_, original)) => same.duplicates.push(SameKey { row: *row, first: *original }),
-                None => {
-                    if *row != first {
-                        same.conflicts.push(SameKey { row: *row, first });
-                    }
-                    alike.push((record, *row));
+            if let Some((_, original)) = alike.iter().find(|(known, _)| *known == record) {
+                same.duplicates.push(SameKey { row: *row, first: *original });
+            } else {
+                if *row != first {
+                    same.conflicts.push(SameKey { row: *row, first });
                 }
+                alike.push((record, *row));
             }
         }
     }
@@ -76,7 +75,7 @@ fn shared(fingerprints: &[u64]) -> Result<HashSet<u64>, StageError> {
 
 impl RowsAt<'_, '_> {
     /// Reads the records `rows` (ascending) again: row, key and cells of each.
-    fn fetch(&self, rows: &[u32]) -> Result<Vec<(u32, Vec<Vec<u8>>, ByteRecord)>, StageError> {
+    fn fetch(&self, rows: &[u32]) -> Result<Vec<Found>, StageError> {
         let wanted: Vec<(usize, &[u32])> = self
             .spans
             .iter()
@@ -106,12 +105,19 @@ impl RowsAt<'_, '_> {
     }
 }
 
+/// A record read again.
+struct Found {
+    row: u32,
+    key: Vec<Vec<u8>>,
+    record: ByteRecord,
+}
+
 /// Keeps some records of a region.
 struct Fetch<'r> {
     next: u32,
     rows: &'r [u32],
     key: Vec<usize>,
-    found: Vec<(u32, Vec<Vec<u8>>, ByteRecord)>,
+    found: Vec<Found>,
 }
 
 impl RecordSink for Fetch<'_> {
@@ -119,7 +125,7 @@ impl RecordSink for Fetch<'_> {
         if self.rows.first() == Some(&self.next) {
             self.rows = &self.rows[1..];
             let key = self.key.iter().map(|cell| cells[*cell].to_vec()).collect();
-            self.found.push((self.next, key, cells.clone()));
+            self.found.push(Found { row: self.next, key, record: cells.clone() });
         }
         self.next += 1;
     }

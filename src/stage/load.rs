@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::column::{Texts, Values};
 use super::duplicates::{self, RowsAt};
 use super::keys::{KeyBytes, KeyIndex, NO_ROW};
+use super::lines::LineIndex;
 use super::rows::{RegionRows, RowReader};
 use super::{Fate, StageError, StagedFile, StagedTable};
 use crate::extract::record::RecordShape;
@@ -210,7 +211,7 @@ impl<'p> TableReading<'p> {
             if file == files.len() {
                 let source = self.files[file].clone();
                 lines = u64::from(!source.header.is_empty());
-                files.push(StagedFile { source, first_row: row, rows: 0, lines: Default::default() });
+                files.push(StagedFile { source, first_row: row, rows: 0, lines: LineIndex::default() });
             }
             let staged = &mut files[file];
             staged.lines.append(&region.lines, u64::from(row - staged.first_row), lines);

@@ -98,7 +98,12 @@ impl<'p> RowReader<'p> {
     fn render_templates(&mut self, record: &ByteRecord) {
         self.rendered.clear();
         for template in &self.plan.templates {
-            let texts = Record { cells: self.cells, record, rendered: &self.rendered, trim: self.plan.dialect.trim };
+            let texts = RecordTexts {
+                places: self.cells,
+                cells: record,
+                rendered: &self.rendered,
+                trim: self.plan.dialect.trim,
+            };
             let context: std::collections::BTreeMap<&str, String> = template
                 .variables
                 .iter()
@@ -114,14 +119,14 @@ impl<'p> RowReader<'p> {
 }
 
 /// The texts of one record.
-struct Record<'r> {
-    cells: &'r [usize],
-    record: &'r ByteRecord,
+struct RecordTexts<'r> {
+    places: &'r [usize],
+    cells: &'r ByteRecord,
     rendered: &'r [Option<String>],
     trim: bool,
 }
 
-impl<'r> Record<'r> {
+impl<'r> RecordTexts<'r> {
     /// The text of `input`; none for an unknown code or a template that failed.
     fn text<'t>(&'t self, input: &'t Input) -> Option<&'t [u8]>
     where
@@ -129,7 +134,7 @@ impl<'r> Record<'r> {
     {
         match input {
             Input::Cell(column) => {
-                let cell = &self.record[self.cells[*column]];
+                let cell = &self.cells[self.places[*column]];
                 Some(if self.trim { cell.trim_ascii() } else { cell })
             }
             Input::Template(number) => self.rendered.get(*number)?.as_ref().map(String::as_bytes),
@@ -145,7 +150,7 @@ impl<'r> Record<'r> {
 }
 
 impl RegionRows {
-    fn fault(&mut self, leaf: usize, misread: Misread) {
+    fn fault(&mut self, leaf: usize, misread: &Misread) {
         let same = |known: &&CellFault| *known.message == *misread.message;
         // Faults come in runs: a column in a wrong format has the same message all over.
         let message =
@@ -164,19 +169,19 @@ impl RegionRows {
             Some(text) => text,
             None => {
                 let message = "a code of its lookup was expected, or the template failed".to_owned();
-                return self.fault(number, Misread { code: "unknown_code", message });
+                return self.fault(number, &Misread { code: "unknown_code", message });
             }
         };
         if text.len() > TEXT_BYTES_MAX {
             let message = format!("the cell is longer than {} MiB", TEXT_BYTES_MAX >> 20);
-            return self.fault(number, Misread { code: "cell_too_long", message });
+            return self.fault(number, &Misread { code: "cell_too_long", message });
         }
         match (leaf.convert.read(text), &mut self.columns[number]) {
             (Ok(Cell::Text(text)), Values::Text(values)) => values.push(self.texts.push(text)),
             (Ok(Cell::Code(code)), Values::Code(values)) => values.push(code),
             (Ok(Cell::Number(number)), Values::Number(values)) => values.push(number),
             (Ok(Cell::Number(days)), Values::Date(values)) => values.push(days as i32),
-            (Err(misread), _) => self.fault(number, misread),
+            (Err(misread), _) => self.fault(number, &misread),
             _ => unreachable!("a column is made for what its conversion gives"),
         }
     }
@@ -199,7 +204,7 @@ impl RecordSink for RowReader<'_> {
         }
         let rows = &mut self.rows;
         rows.lines.note(u64::from(rows.rows), line);
-        let texts = Record { cells: self.cells, record: cells, rendered: &self.rendered, trim: self.plan.dialect.trim };
+        let texts = RecordTexts { places: self.cells, cells, rendered: &self.rendered, trim: self.plan.dialect.trim };
         for (number, leaf) in self.plan.leaves.iter().enumerate() {
             rows.push(number, leaf, texts.text(&leaf.input));
         }

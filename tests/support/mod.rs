@@ -109,6 +109,7 @@ impl Project {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the environment of whoever runs the tests is not the program's")]
 /// The binary, untouched by the environment of whoever runs the tests.
 pub(crate) fn slipway() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_slipway"));

@@ -4,6 +4,7 @@
 
 mod build;
 mod lint;
+mod resume;
 mod rules;
 mod samples;
 mod sandbox;

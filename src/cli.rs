@@ -73,13 +73,13 @@ pub struct ConsentArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example:\n  slipway demo")]
 pub struct DemoArgs {
-    /// Keep the ledger, the payloads and the report in this folder [default: a new temporary folder]
+    /// Keep the ledger, the payloads and the report in this new folder [default: .slipway/demo, emptied first]
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
 }
 
 /// Build, submit, follow and reconcile. Running it again resumes.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(after_help = "Example:\n  slipway run --wave night-1=wave-1.txt --set stop.until=06:00")]
 pub struct RunArgs {
     /// Which accounts.
@@ -264,6 +264,7 @@ pub struct SandboxArgs {
 #[expect(missing_docs, reason = "a command's documentation, which is its help, stands at its flags")]
 pub enum Command {
     Build(BuildArgs),
+    Demo(DemoArgs),
     Follow(FollowArgs),
     Generate(GenerateArgs),
     Lint(LintArgs),

@@ -298,6 +298,11 @@ impl Project {
         Self::resolve(file, &setting_variables(), overrides)
     }
 
+    /// Resolves the project file `file` and `overrides` alone, whatever the environment says.
+    pub fn load_without_environment(file: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
+        Self::resolve(Some(file), &[], overrides)
+    }
+
     fn resolve(file: Option<&Path>, variables: &[(String, String)], overrides: &[String]) -> Result<Self, ConfigError> {
         let mut layers = Layers::default();
         let path = file.unwrap_or(Path::new(PROJECT_FILE));

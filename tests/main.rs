@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
 mod build;
+mod demo;
 mod lint;
 mod resume;
+mod readme;
 mod rules;
 mod samples;
 mod sandbox;
+mod shell;
 mod submit;
 mod support;
 mod target;

@@ -3,6 +3,7 @@
 //! Only here are stages wired to each other, and only here is the [`Project`](crate::config::Project) known.
 
 mod build;
+mod demo;
 mod follow;
 mod generate;
 mod lint;
@@ -42,6 +43,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
     let project = || Project::load(cli.common.project.as_deref(), &cli.common.set);
     match &cli.command {
         Command::Build(args) => build::execute(args, &project()?, console),
+        Command::Demo(args) => demo::execute(args, &cli.common.set, console),
         Command::Follow(args) => follow::execute(args, &project()?, console),
         Command::Generate(args) => generate::execute(args, console),
         Command::Lint(args) => lint::execute(args, &project()?, console),

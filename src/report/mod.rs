@@ -158,6 +158,12 @@ impl RunReport {
         })
     }
 
+    /// How many accounts the newest build made a payload for.
+    #[must_use]
+    pub fn accounts_built_ready(&self) -> u64 {
+        self.funnel.iter().find(|step| step.step == "ready").map_or(0, |step| step.count)
+    }
+
     /// How many accounts are in `state`.
     #[must_use]
     pub fn accounts_in(&self, state: State) -> u64 {

@@ -15,6 +15,7 @@ impl RunReport {
         self.write_head(out)?;
         self.write_files(out)?;
         self.write_accounts(out)?;
+        writeln!(out)?;
         self.write_identities(out)?;
         self.write_clusters(out)?;
         self.write_attention(out)
@@ -73,11 +74,12 @@ impl RunReport {
         )
     }
 
-    fn write_identities(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// Writes the identities as text.
+    pub fn write_identities(&self, out: &mut dyn Write) -> io::Result<()> {
         if self.identities.is_empty() {
-            return writeln!(out, "\nidentities  not worked out yet: run `slipway reconcile`");
+            return writeln!(out, "identities  not worked out yet: run `slipway reconcile`");
         }
-        writeln!(out, "\nidentities")?;
+        writeln!(out, "identities")?;
         for identity in &self.identities {
             let sign = if identity.balanced { "=" } else { "≠" };
             let note = if identity.balanced { "ok".to_owned() } else { format!("OPEN by {}", identity.difference) };

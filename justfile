@@ -17,3 +17,7 @@ fmt:
 # Everything a change must pass before it lands
 ci:
     .ci/run
+
+# Build 100,000 synthetic accounts, timed; generates them first
+bench:
+    rm -rf target/bench && cargo run --release -- generate --accounts 100000 --out target/bench/extract && time target/release/slipway build --project samples/tentacle/slipway.toml --set source.extracts='["../../target/bench/extract"]' --set project.state=../../target/bench/state

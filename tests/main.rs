@@ -5,8 +5,8 @@
 mod build;
 mod demo;
 mod lint;
-mod resume;
 mod readme;
+mod resume;
 mod rules;
 mod samples;
 mod sandbox;

@@ -135,9 +135,33 @@ pub struct SubmitArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example:\n  slipway follow --set follow.for=30min")]
 pub struct FollowArgs {
-    /// Which accounts.
-    #[command(flatten)]
-    pub selection: SelectionArgs,
+    /// Only the accounts of this wave; `=FILE` lists them first: account numbers, or `supplier,account`, one a line
+    #[arg(long, value_name = "NAME[=FILE]")]
+    pub wave: Option<String>,
+}
+
+/// Put accounts on the list of those that must not go.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway hold disputed.txt --reason 'bills in dispute'")]
+pub struct HoldArgs {
+    /// Account numbers, or `supplier,account`, one a line
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Why, for the record of runs
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// Take accounts off the list of those that must not go.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway release settled.txt --reason 'disputes settled'")]
+pub struct ReleaseArgs {
+    /// Account numbers, or `supplier,account`, one a line
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Why, for the record of runs
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
 }
 
 /// Tell where everything stands, from the ledger alone.
@@ -267,8 +291,10 @@ pub enum Command {
     Demo(DemoArgs),
     Follow(FollowArgs),
     Generate(GenerateArgs),
+    Hold(HoldArgs),
     Lint(LintArgs),
     Reconcile(ReconcileArgs),
+    Release(ReleaseArgs),
     Report(ReportArgs),
     Retry(RetryArgs),
     Run(RunArgs),

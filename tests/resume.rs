@@ -244,6 +244,41 @@ fn every_command_tells_what_it_did_in_one_json_document() {
 }
 
 #[test]
+fn an_account_on_the_hold_list_stays_at_home_until_it_is_released() {
+    let sandbox = Sandbox::start(&[]);
+    let project = project(6, &sandbox);
+    project.run(0, &["build", "--quiet"]);
+    let held = project.column("SELECT number FROM account ORDER BY number").remove(0);
+    std::fs::write(project.path("disputed.txt"), format!("# bills in dispute\n{held}\n")).unwrap();
+    project.run(0, &["hold", "disputed.txt", "--reason", "bills in dispute", "--quiet"]);
+    project.run(0, &[&["run", "--quiet"], &FAST[..]].concat());
+    assert_eq!(project.column("SELECT number FROM account WHERE state = 'held'"), [held.as_str()]);
+    assert_eq!(sandbox.accounts().len(), 5);
+    project.run(0, &["release", "disputed.txt", "--reason", "settled", "--quiet"]);
+    assert_eq!(
+        project.column("SELECT act || ' ' || reason FROM intervention"),
+        ["hold bills in dispute", "release settled"]
+    );
+    finish(&project, &sandbox, 6);
+}
+
+#[test]
+fn a_wave_is_sent_alone() {
+    let sandbox = Sandbox::start(&[]);
+    let project = project(9, &sandbox);
+    project.run(0, &["build", "--quiet"]);
+    let wave = project.column("SELECT number FROM account ORDER BY number LIMIT 4");
+    std::fs::write(project.path("night-1.txt"), wave.join("\n")).unwrap();
+    project.run(0, &[&["run", "--quiet", "--wave", "night-1=night-1.txt"], &FAST[..]].concat());
+    let sent =
+        project.column("SELECT number FROM account WHERE state = 'processed' AND wave = 'night-1' ORDER BY number");
+    assert_eq!(sent, wave);
+    assert_eq!(sandbox.accounts().len(), 4);
+    project.run(2, &["run", "--quiet", "--wave", "night-2"]);
+    finish(&project, &sandbox, 9);
+}
+
+#[test]
 fn a_build_that_is_blocked_or_mostly_rejected_sends_nothing() {
     let sandbox = Sandbox::start(&[]);
     let project = project(20, &sandbox);

@@ -1,6 +1,6 @@
 //! `slipway follow`: read the status of what is submitted until its import ends.
 
-use crate::cli::FollowArgs;
+use crate::cli::{FollowArgs, SelectionArgs};
 use crate::config::Project;
 use crate::console::Console;
 use crate::error::Error;
@@ -12,12 +12,13 @@ use super::session::Session;
 use super::submission::{self, Request};
 
 /// Runs the command.
-pub(super) fn execute(_: &FollowArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
+pub(super) fn execute(args: &FollowArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let interrupt = Interrupt::on_signals()?;
     let mut session = Session::begin(project, "follow")?;
-    let request = Request { work: Work::Follow, wave: None, limit: None, consent: None };
-    let followed = submission::submit(&mut session, project, &request, &interrupt, console);
-    let result = followed.and_then(|outcome| {
+    let selection = SelectionArgs { wave: args.wave.clone(), limit: None };
+    let result = session.select(&selection).and_then(|(wave, _)| {
+        let request = Request { work: Work::Follow, wave, limit: None, consent: None };
+        let outcome = submission::submit(&mut session, project, &request, &interrupt, console)?;
         super::tell(console, &outcome)?;
         Ok(outcome.exit_code())
     });

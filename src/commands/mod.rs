@@ -6,6 +6,7 @@ mod build;
 mod demo;
 mod follow;
 mod generate;
+mod hold;
 mod lint;
 mod payload_output;
 mod quarantine;
@@ -46,8 +47,10 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
         Command::Demo(args) => demo::execute(args, &cli.common.set, console),
         Command::Follow(args) => follow::execute(args, &project()?, console),
         Command::Generate(args) => generate::execute(args, console),
+        Command::Hold(args) => hold::hold(args, &project()?, console),
         Command::Lint(args) => lint::execute(args, &project()?, console),
         Command::Reconcile(args) => reconcile::execute(args, &project()?, console),
+        Command::Release(args) => hold::release(args, &project()?, console),
         Command::Report(args) => report::execute(args, &project()?, console),
         Command::Retry(args) => retry::execute(args, &project()?, console),
         Command::Run(args) => run::execute(args, &project()?, console),

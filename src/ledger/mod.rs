@@ -7,15 +7,17 @@
 //! - [`state`]: the life of an account, as one pure function
 //! - [`build`]: what a build writes
 //! - [`submit`]: intents, outcomes and status reads
-//! - [`read`]: what commands and reports ask
+//! - [`read`] and [`report`]: what commands and reports ask
 //! - [`operate`]: waves, holds, retries
 //! - `schema`: tables, views and migrations
 //!
 //! Every commit is on the disk when it returns (`synchronous = FULL`): a create is sent only after its intent is.
 //! All SQL of the program is in this folder; decisions about what to send, and when, are not.
 
+mod change;
 mod error;
 mod lock;
+mod rows;
 mod schema;
 
 pub mod build;

@@ -8,6 +8,25 @@
 //! Checks spell their values out with OR: for an IN list of more than two a temporary table is built at every insert,
 //! and that made a build six times slower.
 
+//!
+//! The views are a public interface; what stands here stays:
+//!
+//! | view | grain | columns |
+//! | --- | --- | --- |
+//! | `v_accounts` | account | `import_supplier`, `external_account_number`, `state`, `origin`, `wave`, `payload_digest`, `kraken_identifier`, `attempts`, `updated_at`; beside them `accepted_digest`, `verdict`, `remote_status`, `validated_at`, `validated_result` |
+//! | `v_findings` | finding × locator | `external_account_number`, `severity`, `code`, `source`, `path`, `file`, `record`, `line`, `column`, `message`; `import_supplier`, `finding` |
+//! | `v_attempts` | HTTP exchange | `external_account_number`, `kind`, `started_at`, `duration_ms`, `http_status`, `outcome`; `import_supplier`, `detail`, `attempt`, `run` |
+//! | `v_runs` | run | `started_at`, `finished_at`, `command`, `exit_code`, `counts`; `run`, `arguments`, `user`, `host`, `version` |
+//! | `v_extract_files` | file × build | `file`, `bytes`, `digest`, `records` and each bucket; `build`, `table` |
+//! | `v_identities` | identity | `name`, `left`, `right`, `difference`, `balanced` |
+//! | `v_error_clusters` | cause | `code`, `path`, `file`, `column`, `accounts`, `pence`; `source`, `findings`, `message` |
+//!
+//! ```sql
+//! SELECT state, count(*) FROM v_accounts GROUP BY state;
+//! SELECT file, "column", count(*) FROM v_findings WHERE severity = 'error' GROUP BY 1, 2 ORDER BY 3 DESC;
+//! SELECT kind, outcome, count(*), avg(duration_ms) FROM v_attempts GROUP BY 1, 2;
+//! ```
+
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Every migration there is, oldest first.

@@ -3,163 +3,14 @@
 //! Changes come in batches and each batch is one transaction, so that the cost of durability is shared by all the
 //! accounts in it. Nothing here waits for the network.
 
-use chrono::{DateTime, Utc};
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use crate::account::{AccountKey, Digest};
-use crate::finding::Finding;
 
 use super::build::{Source, insert_finding};
+pub use super::change::{Change, Claim, ExchangeKind, ExchangeRecord, Open, Outcome, RemoteStatus, Validation};
 use super::state::Event;
 use super::{AccountId, BuildId, Ledger, LedgerError, PayloadPlace, RunId, State, WriteError, now, stamp};
-
-/// An account that may be sent now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Its row.
-    pub id: AccountId,
-    /// Its name.
-    pub key: AccountKey,
-    /// Of the payload to send.
-    pub digest: Digest,
-    /// The build whose payload file holds it.
-    pub build: BuildId,
-    /// Where in that file.
-    pub place: PayloadPlace,
-    /// Intents so far, of any run.
-    pub attempts: u32,
-    /// Whether an earlier create of ours may have taken effect, so that the target's status is read first.
-    pub may_be_there: bool,
-    /// Whether this very payload was validated at the target, with whatever result.
-    pub validated: bool,
-}
-
-/// An account whose import is on its way, or may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Open {
-    /// Its row.
-    pub id: AccountId,
-    /// Its name.
-    pub key: AccountKey,
-    /// `unknown` or `submitted`.
-    pub state: State,
-    /// What was read of the target before the newest create.
-    pub baseline: Option<RemoteStatus>,
-    /// Of the payload in that create.
-    pub sent: Option<Digest>,
-}
-
-/// The status of an import as the target gave it; what tells one attempt's end from an older one's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteStatus {
-    /// The status word.
-    pub status: String,
-    /// When it was last modified, in the target's own spelling.
-    pub modified: Option<String>,
-}
-
-/// Which endpoint an exchange was with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExchangeKind {
-    /// The validate endpoint.
-    Validate,
-    /// The create endpoint.
-    Create,
-    /// The status endpoint.
-    Status,
-}
-
-impl ExchangeKind {
-    /// As it is spelt in the ledger.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Validate => "validate",
-            Self::Create => "create",
-            Self::Status => "status",
-        }
-    }
-}
-
-/// One HTTP exchange, as it is kept.
-#[derive(Clone, Debug)]
-pub struct ExchangeRecord {
-    /// With which endpoint.
-    pub kind: ExchangeKind,
-    /// When the request began.
-    pub started_at: DateTime<Utc>,
-    /// Until the reply was whole, in milliseconds.
-    pub duration_ms: u64,
-    /// None: there was no reply.
-    pub http_status: Option<u16>,
-    /// What it told us, in one word.
-    pub outcome: String,
-    /// Of exchanges without a usable answer: what happened. Never holds a text of the target.
-    pub detail: Option<String>,
-}
-
-/// What a validation said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Validation {
-    /// Nothing to complain of.
-    Valid,
-    /// There are findings.
-    Refused,
-    /// The target has the account already.
-    AlreadyImported,
-}
-
-impl Validation {
-    /// As it is spelt in the ledger.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Refused => "refused",
-            Self::AlreadyImported => "already_imported",
-        }
-    }
-}
-
-/// Something to make durable.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// A create is about to be sent.
-    Intent {
-        /// Of which account.
-        account: AccountId,
-        /// With which payload.
-        digest: Digest,
-        /// What was read of the target before, if anything was asked and found.
-        baseline: Option<RemoteStatus>,
-    },
-    /// The create of the newest intent was never begun.
-    Unsent {
-        /// Of which account.
-        account: AccountId,
-    },
-    /// An exchange has ended.
-    Outcome(Box<Outcome>),
-}
-
-/// What an exchange told of an account.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The account.
-    pub account: AccountId,
-    /// The exchange.
-    pub exchange: ExchangeRecord,
-    /// What it means for the account; none for validations and for reads that mean nothing.
-    pub event: Option<Event>,
-    /// The status, if one was read.
-    pub status: Option<RemoteStatus>,
-    /// The Kraken account number, if it was told.
-    pub kraken_identifier: Option<String>,
-    /// Of validations: which payload, with what result.
-    pub validation: Option<(Digest, Validation)>,
-    /// What the target complains of.
-    pub findings: Vec<Finding>,
-}
 
 impl Ledger {
     /// Up to `limit` accounts that are `ready`, in the order of their rows, behind `after`, of `wave` if one is named.
@@ -169,11 +20,8 @@ impl Ledger {
         wave: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Claim>, LedgerError> {
-        let sql = format!(
-            "{CLAIM} WHERE state = 'ready' AND account.id > ?1 AND (?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account \
-             WHERE wave = ?2 AND wave_account.number = account.number AND wave_account.supplier IN ('', account.supplier))) \
-             ORDER BY account.id LIMIT ?3"
-        );
+        let sql =
+            format!("{CLAIM} WHERE state = 'ready' AND account.id > ?1 AND {IN_WAVE} ORDER BY account.id LIMIT ?3");
         self.rows("tell what is ready", &sql, params![after.map_or(0, |id| id.0), wave, limit as i64], claim)
     }
 
@@ -194,29 +42,30 @@ impl Ledger {
         Ok(rows.into_iter().next())
     }
 
-    /// Up to `limit` accounts that are in `state` (`unknown` or `submitted`), in the order of their rows, behind `after`.
+    /// Up to `limit` accounts that are in `state` (`unknown` or `submitted`), in the order of their rows, behind
+    /// `after`, of `wave` if one is named.
     pub fn open_accounts(
         &self,
         state: State,
         after: Option<AccountId>,
+        wave: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Open>, LedgerError> {
-        self.rows(
-            "tell what is on its way",
+        let sql = format!(
             "SELECT account.id, supplier, number, state, baseline_status, baseline_modified, intent.digest \
              FROM account LEFT JOIN intent ON intent.account = account.id AND intent.attempt = account.attempts \
-             WHERE state = ?1 AND account.id > ?2 ORDER BY account.id LIMIT ?3",
-            params![state, after.map_or(0, |id| id.0), limit as i64],
-            |row| {
-                Ok(Open {
-                    id: AccountId(row.get(0)?),
-                    key: key(row, 1)?,
-                    state: row.get(3)?,
-                    baseline: remote_status(row, 4)?,
-                    sent: row.get(6)?,
-                })
-            },
-        )
+             WHERE account.id > ?1 AND {IN_WAVE} AND state = ?4 ORDER BY account.id LIMIT ?3"
+        );
+        let parameters = params![after.map_or(0, |id| id.0), wave, limit as i64, state];
+        self.rows("tell what is on its way", &sql, parameters, |row| {
+            Ok(Open {
+                id: AccountId(row.get(0)?),
+                key: key(row, 1)?,
+                state: row.get(3)?,
+                baseline: remote_status(row, 4)?,
+                sent: row.get(6)?,
+            })
+        })
     }
 
     /// Makes `changes` durable, all or none, and gives each account's state after its change.
@@ -242,6 +91,10 @@ impl Ledger {
         })
     }
 }
+
+/// Of the wave in parameter 2, if there is one.
+const IN_WAVE: &str = "(?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account WHERE wave = ?2 \
+    AND wave_account.number = account.number AND wave_account.supplier IN ('', account.supplier)))";
 
 const CLAIM: &str = "SELECT account.id, supplier, number, account.digest, payload.build, block_offset, block_bytes, start, \
     bytes, attempts, EXISTS (SELECT 1 FROM intent WHERE intent.account = account.id AND effective), \

@@ -318,7 +318,7 @@ fn what_was_sending_when_the_process_died_is_unknown() {
     let mut house = house.reopen();
     assert_eq!(house.state("1"), State::Unknown);
     assert_eq!(house.state("2"), State::Ready);
-    let open = house.ledger.open_accounts(State::Unknown, None, 10).unwrap();
+    let open = house.ledger.open_accounts(State::Unknown, None, None, 10).unwrap();
     assert_eq!(open[0].sent, Some(Digest::of(b"one")));
     // Gone from the extract while nobody knew: if it was not received, it is not sent either.
     house.build(true, &[("2", "two")]);
@@ -369,7 +369,7 @@ fn the_baseline_comes_back_with_the_open_account() {
         Change::Intent { account: house.id("1"), digest: Digest::of(b"one"), baseline: Some(baseline.clone()) };
     house.ledger.record(house.run, &[intent]).unwrap();
     let house = house.reopen();
-    assert_eq!(house.ledger.open_accounts(State::Unknown, None, 1).unwrap()[0].baseline, Some(baseline));
+    assert_eq!(house.ledger.open_accounts(State::Unknown, None, None, 1).unwrap()[0].baseline, Some(baseline));
 }
 
 #[test]

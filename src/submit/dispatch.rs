@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::interrupt::Interrupt;
 use crate::ledger::submit::{Claim, Validation};
-use crate::ledger::{AccountId, State};
+use crate::ledger::{AccountId, Ledger, State};
 use crate::target::Client;
 
 use super::exchange::{Account, Done, Next, Shared, Step};
@@ -196,7 +196,9 @@ impl Dispatcher {
             }
             let mut after = None;
             loop {
-                let page = self.shared.writer.ask(move |ledger| ledger.open_accounts(state, after, PAGE)).await?;
+                let wave = self.shared.options.wave.clone();
+                let ask = move |ledger: &Ledger| ledger.open_accounts(state, after, wave.as_deref(), PAGE);
+                let page = self.shared.writer.ask(ask).await?;
                 let Some(last) = page.last() else { break };
                 after = Some(last.id);
                 for open in page {

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
@@ -62,14 +61,15 @@ impl Limiter {
     async fn wait(&self) {
         let _turn = self.turn.lock().await;
         loop {
-            if let Some(until) = self.pause_end() {
+            while let Some(until) = self.pause_end() {
                 tokio::time::sleep_until(until).await;
-                continue;
             }
-            let Some(rate) = &self.rate else { break };
-            match rate.check() {
-                Ok(()) => break,
-                Err(early) => tokio::time::sleep(early.wait_time_from(DefaultClock::default().now())).await,
+            if let Some(rate) = &self.rate {
+                rate.until_ready().await;
+            }
+            // A pause may have begun meanwhile; the place that was taken is then given up.
+            if self.pause_end().is_none() {
+                return;
             }
         }
     }

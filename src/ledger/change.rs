@@ -1,0 +1,157 @@
+//! What submission takes from the ledger and what it tells it: plain values.
+
+use chrono::{DateTime, Utc};
+
+use crate::account::{AccountKey, Digest};
+use crate::finding::Finding;
+
+use super::state::Event;
+use super::{AccountId, BuildId, PayloadPlace, State};
+
+/// An account that may be sent now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Its row.
+    pub id: AccountId,
+    /// Its name.
+    pub key: AccountKey,
+    /// Of the payload to send.
+    pub digest: Digest,
+    /// The build whose payload file holds it.
+    pub build: BuildId,
+    /// Where in that file.
+    pub place: PayloadPlace,
+    /// Intents so far, of any run.
+    pub attempts: u32,
+    /// Whether an earlier create of ours may have taken effect, so that the target's status is read first.
+    pub may_be_there: bool,
+    /// Whether this very payload was validated at the target, with whatever result.
+    pub validated: bool,
+}
+
+/// An account whose import is on its way, or may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Its row.
+    pub id: AccountId,
+    /// Its name.
+    pub key: AccountKey,
+    /// `unknown` or `submitted`.
+    pub state: State,
+    /// What was read of the target before the newest create.
+    pub baseline: Option<RemoteStatus>,
+    /// Of the payload in that create.
+    pub sent: Option<Digest>,
+}
+
+/// The status of an import as the target gave it; what tells one attempt's end from an older one's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteStatus {
+    /// The status word.
+    pub status: String,
+    /// When it was last modified, in the target's own spelling.
+    pub modified: Option<String>,
+}
+
+/// Which endpoint an exchange was with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExchangeKind {
+    /// The validate endpoint.
+    Validate,
+    /// The create endpoint.
+    Create,
+    /// The status endpoint.
+    Status,
+}
+
+impl ExchangeKind {
+    /// As it is spelt in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Create => "create",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// One HTTP exchange, as it is kept.
+#[derive(Clone, Debug)]
+pub struct ExchangeRecord {
+    /// With which endpoint.
+    pub kind: ExchangeKind,
+    /// When the request began.
+    pub started_at: DateTime<Utc>,
+    /// Until the reply was whole, in milliseconds.
+    pub duration_ms: u64,
+    /// None: there was no reply.
+    pub http_status: Option<u16>,
+    /// What it told us, in one word.
+    pub outcome: String,
+    /// Of exchanges without a usable answer: what happened. Never holds a text of the target.
+    pub detail: Option<String>,
+}
+
+/// What a validation said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validation {
+    /// Nothing to complain of.
+    Valid,
+    /// There are findings.
+    Refused,
+    /// The target has the account already.
+    AlreadyImported,
+}
+
+impl Validation {
+    /// As it is spelt in the ledger.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Refused => "refused",
+            Self::AlreadyImported => "already_imported",
+        }
+    }
+}
+
+/// Something to make durable.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A create is about to be sent.
+    Intent {
+        /// Of which account.
+        account: AccountId,
+        /// With which payload.
+        digest: Digest,
+        /// What was read of the target before, if anything was asked and found.
+        baseline: Option<RemoteStatus>,
+    },
+    /// The create of the newest intent was never begun.
+    Unsent {
+        /// Of which account.
+        account: AccountId,
+    },
+    /// An exchange has ended.
+    Outcome(Box<Outcome>),
+}
+
+/// What an exchange told of an account.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The account.
+    pub account: AccountId,
+    /// The exchange.
+    pub exchange: ExchangeRecord,
+    /// What it means for the account; none for validations and for reads that mean nothing.
+    pub event: Option<Event>,
+    /// The status, if one was read.
+    pub status: Option<RemoteStatus>,
+    /// The Kraken account number, if it was told.
+    pub kraken_identifier: Option<String>,
+    /// Of validations: which payload, with what result.
+    pub validation: Option<(Digest, Validation)>,
+    /// What the target complains of.
+    pub findings: Vec<Finding>,
+}

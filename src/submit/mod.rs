@@ -5,9 +5,9 @@
 //!                            limiter → GET  → outcome (durable)      a status read
 //! ```
 //!
-//! One task a request, at most `in_flight` of them; a dispatcher ([`dispatch`]) gives out the work, and every request
-//! of whatever kind waits for the one [`limiter`]. The ledger's only writing connection lives on a thread of its own
-//! ([`writer`]) that commits what waits together in one transaction; nothing holds a transaction while it waits for
+//! One task a request, at most `in_flight` of them; a dispatcher (`dispatch`) gives out the work, and every request
+//! of whatever kind waits for the one `limiter`. The ledger's only writing connection lives on a thread of its own
+//! (`writer`) that commits what waits together in one transaction; nothing holds a transaction while it waits for
 //! the network.
 //!
 //! A create takes its place at the limiter after its intent is durable, so that the moment it may start is the moment

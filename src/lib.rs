@@ -1,10 +1,33 @@
+//! slipway moves an energy supplier's customer accounts from legacy CSV extracts into a Kraken tenant, and proves it.
 //!
 //! The folders follow the way of the data:
 //!
 //! ```text
+//! extract ──► stage ──► assemble ──► rules ──► ledger ──► submit ──► reconcile ──► report
+//! records     columns   payloads     findings  states     attempts   identities    text, json, html
 //! ```
 //!
-//! Stages do not call each other; `commands` wires them. All SQL is in `ledger`, all HTTP in `target` (and its
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`account`], [`finding`] | the words every stage shares: names, digests, findings, locators |
+//! | [`contract`] | what the target accepts: the field catalogue, as data |
+//! | [`mapping`] | `mapping.toml` and its lookups → a compiled plan |
+//! | [`extract`] | files → records, quarantine, the sender's manifest |
+//! | [`stage`] | records × plan → columns, keys, duplicates |
+//! | [`assemble`] | columns → accounts → payload bytes; the account as rules see it; the payload store |
+//! | [`rules`] | what no field can say about itself, one file for each part of the account |
+//! | [`ledger`] | the database file: schema, states, queries |
+//! | [`target`] | the target's API: requests, replies, what they mean |
+//! | [`submit`] | claim, rate limit, retry, follow; the only asynchronous stage |
+//! | [`reconcile`] | the identities |
+//! | [`report`] | where a migration stands |
+//! | [`sandbox`], [`generate`] | a target and extracts to practise with |
+//! | [`commands`] | one file a command; [`cli`] is what can be typed, [`config`] what it resolves to |
+//! | [`console`], [`progress`], [`logging`] | what is said, and where |
+//! | [`error`], [`exit_code`], [`interrupt`], [`clock`] | how a command ends; signals; time |
+//!
+//! Stages do not call each other; `commands` wires them. One exception: `submit` drives the ledger and the target
+//! itself, because claim, send and record must not be pulled apart. All SQL is in `ledger`, all HTTP in `target` (and its
 //! counterpart, `sandbox`), polars in `stage` and `assemble` alone. A finding is a value
 //! ([`finding::Finding`]) and the work goes on; a failure is an error and the work stops.
 

@@ -4,6 +4,7 @@
 
 mod build;
 mod demo;
+mod layering;
 mod lint;
 mod readme;
 mod resume;

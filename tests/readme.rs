@@ -66,8 +66,9 @@ fn every_command_is_listed() {
     let readme = readme();
     let listed: BTreeSet<_> = readme
         .lines()
-        .filter_map(|line| line.strip_prefix("| `slipway ")?.split(['`', ' ']).next())
-        .map(str::to_owned)
+        .filter(|line| line.starts_with("| `slipway "))
+        .flat_map(|line| line.split('|').nth(1).unwrap().split("`slipway ").skip(1))
+        .map(|command| command.split(['`', ' ']).next().unwrap().to_owned())
         .collect();
     let command = <slipway::cli::Cli as clap::CommandFactory>::command();
     let there: BTreeSet<_> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();

@@ -32,12 +32,6 @@ impl Console {
         Self { json: common.json, quiet: common.quiet, screen: Screen::new(mode), has_written: AtomicBool::new(false) }
     }
 
-    /// A console that shows neither notes nor progress.
-    #[must_use]
-    pub fn silent() -> Self {
-        Self { json: false, quiet: true, screen: Screen::new(Mode::Silent), has_written: AtomicBool::new(false) }
-    }
-
     /// Whether `--json` was given: whether the one thing to write is a JSON document.
     #[must_use]
     pub fn wants_json(&self) -> bool {

@@ -26,7 +26,7 @@ impl Session {
         std::fs::create_dir_all(&project.state)
             .map_err(|source| Error::Output { place: project.state.display().to_string(), source })?;
         let target = TargetIdentity { url: project.target.url.clone(), suppliers: project.target.suppliers.clone() };
-        let mut ledger = Ledger::open(&ledger_path(project), &target)?;
+        let mut ledger = Ledger::open(&project.ledger_file(), &target)?;
         let who = config::invocation();
         let run = ledger.begin_run(&RunStart {
             command: command.to_owned(),
@@ -69,11 +69,6 @@ impl Session {
         selection.accounts = Some(pairs);
         Ok((Some(name.to_owned()), selection))
     }
-}
-
-/// Where the project's ledger is.
-pub(super) fn ledger_path(project: &Project) -> std::path::PathBuf {
-    project.state.join("ledger.sqlite")
 }
 
 /// Reads account numbers, or `supplier,account`, one a line; blank lines and lines that start with `#` are skipped.

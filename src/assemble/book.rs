@@ -103,27 +103,26 @@ pub fn assemble(plan: &Arc<Plan>, tables: Vec<StagedTable>, selection: &Selectio
     };
     let mut positions: Vec<Vec<u32>> = Vec::with_capacity(plan.entities.len());
     for entity in 0..plan.entities.len() {
-        let placed = if entity == 0 { book.place_accounts() } else { book.place(entity, &positions)? };
-        positions.push(placed.positions(book.tables[plan.entities[entity].table].rows));
+        let placed = if entity == 0 { book.place_accounts() } else { book.place(entity, &positions) };
         let frame = book.gather(entity, placed)?;
+        let frame = book.sort(entity, frame)?;
+        let table = plan.entities[entity].table;
+        positions.push(order::positions(&frame.rows, book.tables[table].rows));
         book.entities.push(frame);
         if entity == 0 {
             book.name_accounts(selection, &mut positions)?;
+        }
+        if plan.entities[entity + 1..].iter().all(|later| later.table != table) {
+            book.tables[table].frame = DataFrame::empty();
         }
     }
     book.fill_buckets(&positions);
     book.find_shared_keys(&positions);
     for table in &mut book.tables {
-        table.frame = DataFrame::empty();
         table.parents = Vec::new();
         table.masks = Vec::new();
     }
     Ok(book)
-}
-
-/// The columns of `frame` whose numbers are `leaves`, one chunk each.
-fn columns<'f>(frame: &'f DataFrame, leaves: &[usize]) -> PolarsResult<Vec<Slice<'f>>> {
-    leaves.iter().map(|leaf| Slice::of(&frame.columns()[*leaf])).collect()
 }
 
 impl Book {
@@ -168,7 +167,7 @@ impl Book {
             self.buckets[table][row as usize] = Bucket::NotSelected;
         }
         let placed = Placed { rows: order.iter().map(|(_, row)| *row).collect(), offsets: Vec::new() };
-        positions[0] = placed.positions(self.tables[table].rows);
+        positions[0] = order::positions(&placed.rows, self.tables[table].rows);
         self.entities[0] = self.gather(0, placed)?;
         self.accounts = order.into_iter().map(|(key, _)| key).collect();
         for at in 1..self.accounts.len() {
@@ -189,11 +188,11 @@ impl Book {
         Ok(())
     }
 
-    /// The records of a child entity, below their parents and in order.
-    fn place(&self, entity: usize, positions: &[Vec<u32>]) -> Result<Placed, StageError> {
+    /// The records of a child entity, below their parents.
+    fn place(&self, entity: usize, positions: &[Vec<u32>]) -> Placed {
         let plan = &self.plan.entities[entity];
         let table = &self.tables[plan.table];
-        let (Some(parent), Some(link)) = (plan.parent, plan.link) else { return Ok(Placed::default()) };
+        let (Some(parent), Some(link)) = (plan.parent, plan.link) else { return Placed::default() };
         let above = &positions[parent];
         let parents: Vec<u32> = table.parents[link]
             .par_iter()
@@ -204,9 +203,20 @@ impl Book {
                 if of_entity { above[row as usize] } else { NO_ROW }
             })
             .collect();
-        let mut placed = order::place(&parents, self.entities[parent].rows.len());
-        order::sort(&mut placed, plan, &columns(&table.frame, &plan.leaves)?, &table.texts);
-        Ok(placed)
+        order::place(&parents, self.entities[parent].rows.len())
+    }
+
+    /// Puts the objects below each parent in order.
+    fn sort(&self, entity: usize, frame: EntityFrame) -> Result<EntityFrame, StageError> {
+        let plan = &self.plan.entities[entity];
+        let columns: Vec<Slice<'_>> = frame.frame.columns().iter().map(Slice::of).collect::<PolarsResult<_>>()?;
+        let Some(places) = order::sort(&frame.offsets, plan, &columns, &self.tables[plan.table].texts) else {
+            return Ok(frame);
+        };
+        let pick = |values: &[u32]| places.iter().map(|place| values[*place as usize]).collect::<Vec<u32>>();
+        let masks = if frame.masks.is_empty() { Vec::new() } else { pick(&frame.masks) };
+        let index = IdxCa::from_slice("place".into(), &places);
+        Ok(EntityFrame { frame: frame.frame.take(&index)?, rows: pick(&frame.rows), masks, offsets: frame.offsets })
     }
 
     /// Copies the entity's columns into payload order, so that the walk reads them from front to back.

@@ -19,16 +19,14 @@ pub struct Placed {
     pub offsets: Vec<u32>,
 }
 
-impl Placed {
-    /// For each of `count` rows of the table, its place, or [`NO_ROW`].
-    #[must_use]
-    pub fn positions(&self, count: u32) -> Vec<u32> {
-        let mut positions = vec![NO_ROW; count as usize];
-        for (position, row) in (0..).zip(&self.rows) {
-            positions[*row as usize] = position;
-        }
-        positions
+/// For each of `count` rows of a table, its place among `rows`, or [`NO_ROW`].
+#[must_use]
+pub fn positions(rows: &[u32], count: u32) -> Vec<u32> {
+    let mut positions = vec![NO_ROW; count as usize];
+    for (position, row) in (0..).zip(rows) {
+        positions[*row as usize] = position;
     }
+    positions
 }
 
 /// Puts the records below their parents: `parents[row]` is the place of a record's parent, or [`NO_ROW`] for a record
@@ -59,28 +57,37 @@ pub fn place(parents: &[u32], parent_count: usize) -> Placed {
 /// How many parents are sorted by one task.
 const PARENTS_A_TASK: usize = 4096;
 
-/// Sorts the records below each parent as the mapping says; ties by whatever else the entity writes.
-pub fn sort(placed: &mut Placed, plan: &EntityPlan, columns: &[Slice<'_>], texts: &Texts) {
+/// The order of the records below each parent, as the mapping says; ties by whatever else the entity writes.
+///
+/// `columns` are in the order of `offsets`, so that a task reads stretches of them, not single values here and there.
+/// Gives the place of each record before; none if every record is in its place already.
+#[must_use]
+pub fn sort(offsets: &[u32], plan: &EntityPlan, columns: &[Slice<'_>], texts: &Texts) -> Option<Vec<u32>> {
     let order = SortOrder { keys: &plan.order, columns, texts };
-    let Placed { rows, offsets } = placed;
-    let mut rest = rows.as_mut_slice();
+    let mut places: Vec<u32> = (0..offsets.last().copied().unwrap_or_default()).collect();
+    let mut rest = places.as_mut_slice();
     let mut tasks = Vec::new();
-    for parents in (0..offsets.len() - 1).step_by(PARENTS_A_TASK) {
+    for parents in (0..offsets.len().saturating_sub(1)).step_by(PARENTS_A_TASK) {
         let last = (parents + PARENTS_A_TASK).min(offsets.len() - 1);
         let (task, after) = rest.split_at_mut((offsets[last] - offsets[parents]) as usize);
         tasks.push((&offsets[parents..=last], task));
         rest = after;
     }
-    tasks.into_par_iter().for_each(|(offsets, rows)| {
-        let mut keyed = Vec::new();
-        for group in offsets.windows(2) {
-            let start = (group[0] - offsets[0]) as usize;
-            let end = (group[1] - offsets[0]) as usize;
-            if end - start > 1 {
-                order.sort(&mut rows[start..end], &mut keyed);
+    let moved: Vec<bool> = tasks
+        .into_par_iter()
+        .map(|(offsets, places)| {
+            let mut keyed = Vec::new();
+            let mut moved = false;
+            for group in offsets.windows(2) {
+                let (start, end) = ((group[0] - offsets[0]) as usize, (group[1] - offsets[0]) as usize);
+                if end - start > 1 {
+                    moved |= order.sort(&mut places[start..end], &mut keyed);
+                }
             }
-        }
-    });
+            moved
+        })
+        .collect();
+    moved.contains(&true).then_some(places)
 }
 
 /// The order of an entity's records.
@@ -92,14 +99,17 @@ struct SortOrder<'a> {
 }
 
 impl SortOrder<'_> {
-    /// Sorts `rows`; `keyed` is scratch space.
-    fn sort(&self, rows: &mut [u32], keyed: &mut Vec<(u128, u32)>) {
+    /// Sorts `rows`; tells whether any moved. `keyed` is scratch space.
+    fn sort(&self, rows: &mut [u32], keyed: &mut Vec<(u128, u32)>) -> bool {
         keyed.clear();
         keyed.extend(rows.iter().map(|row| (self.prefix(*row as usize), *row)));
         keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.compare(a.1 as usize, b.1 as usize)));
+        let mut moved = false;
         for (slot, (_, row)) in rows.iter_mut().zip(keyed.iter()) {
+            moved |= *slot != *row;
             *slot = *row;
         }
+        moved
     }
 
     /// The first 128 bits of a record's rank: most pairs differ there, and nothing else is looked at.
@@ -164,7 +174,7 @@ mod tests {
         let placed = place(&[1, NO_ROW, 0, 1, 2], 4);
         assert_eq!(placed.rows, [2, 0, 3, 4]);
         assert_eq!(placed.offsets, [0, 1, 3, 4, 4]);
-        assert_eq!(placed.positions(5), [1, NO_ROW, 0, 2, 3]);
+        assert_eq!(positions(&placed.rows, 5), [1, NO_ROW, 0, 2, 3]);
     }
 
     fn sorted(dates: &[i32], numbers: &[i64], keys: &[(usize, bool)]) -> Vec<u32> {

@@ -331,15 +331,17 @@ impl<'a> Walk<'a> {
         handle: &'a u64,
         constraint: Option<&Constraint>,
     ) -> (Written, Option<Violation>) {
-        let text = self.view.text(entity, handle);
+        let texts = &self.view.book.tables[self.plan.entities[entity].table].texts;
+        let text = texts.get(handle);
         self.quoted(|out| {
             if is_escaped(*handle) {
-                push_escaped(out, text.as_bytes());
+                push_escaped(out, text);
             } else {
-                out.extend_from_slice(text.as_bytes());
+                out.extend_from_slice(text);
             }
         });
-        (Written::Yes, constraint.and_then(|constraint| constraint.check_text(text).err()))
+        let checked = constraint.filter(|constraint| !constraint.takes_any_text(text.len()));
+        (Written::Yes, checked.and_then(|constraint| constraint.check_text(self.view.text(entity, handle)).err()))
     }
 
     fn number(

@@ -155,6 +155,15 @@ impl Constraint {
         }
     }
 
+    /// Whether every text of `bytes` bytes in UTF-8 passes [`Constraint::check_text`]: true of most fields, and cheap.
+    #[must_use]
+    pub fn takes_any_text(&self, bytes: usize) -> bool {
+        self.pattern.is_none()
+            && self.values.is_none()
+            && self.min_length.is_none()
+            && self.max_length.is_none_or(|most| bytes <= most)
+    }
+
     fn check_length(&self, text: &str) -> Result<(), Violation> {
         if self.min_length.is_none() && self.max_length.is_none_or(|most| text.len() <= most) {
             return Ok(());

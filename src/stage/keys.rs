@@ -30,33 +30,36 @@ pub fn fingerprint(key: &[u8]) -> u64 {
     FixedState::default().hash_one(key)
 }
 
-/// The keys of a table's records, in one arena.
+/// The longest key, in bytes. A longer one is cut: it then finds no parent, and its record is an orphan with a finding.
+pub const KEY_BYTES_MAX: usize = u16::MAX as usize;
+
+/// The keys of a table's records, in one arena: the length of each, then its bytes.
 #[derive(Debug, Default)]
 pub struct KeyBytes {
     bytes: Vec<u8>,
-    ends: Vec<u64>,
 }
+
+/// How many bytes of the arena tell a key's length.
+const LENGTH_BYTES: usize = 2;
 
 impl KeyBytes {
     /// Appends the key of the next record.
     pub fn push(&mut self, key: &[u8]) {
+        let key = &key[..key.len().min(KEY_BYTES_MAX)];
+        self.bytes.extend_from_slice(&(key.len() as u16).to_le_bytes());
         self.bytes.extend_from_slice(key);
-        self.ends.push(self.bytes.len() as u64);
     }
 
     /// Appends the keys of the records after these.
     pub fn append(&mut self, other: &Self) {
-        let base = self.bytes.len() as u64;
         self.bytes.extend_from_slice(&other.bytes);
-        self.ends.extend(other.ends.iter().map(|end| base + end));
     }
 
-    /// The key of record `row`.
-    #[must_use]
-    pub fn get(&self, row: u32) -> &[u8] {
-        let row = row as usize;
-        let start = if row == 0 { 0 } else { self.ends[row - 1] };
-        &self.bytes[start as usize..self.ends[row] as usize]
+    /// The key that starts at `at`, and where the next one does.
+    fn at(&self, at: usize) -> (&[u8], usize) {
+        let (length, rest) = self.bytes[at..].split_at(LENGTH_BYTES);
+        let length = usize::from(u16::from_le_bytes([length[0], length[1]]));
+        (&rest[..length], at + LENGTH_BYTES + length)
     }
 }
 
@@ -64,28 +67,35 @@ impl KeyBytes {
 #[derive(Debug)]
 pub struct KeyIndex {
     keys: KeyBytes,
-    rows: HashTable<u32>,
+    /// Where a key starts in the arena, and its record: a look-up reads the table and the key, and nothing else.
+    table: HashTable<(u64, u32)>,
     hasher: RandomState,
 }
 
 impl KeyIndex {
-    /// Indexes the records `rows`; of several with one key, the first.
-    pub fn new(keys: KeyBytes, rows: impl Iterator<Item = u32>) -> Self {
+    /// Indexes the records of `keys` that are alive, as `alive` tells for each; of several with one key, the first.
+    pub fn new(keys: KeyBytes, alive: impl ExactSizeIterator<Item = bool>) -> Self {
         let hasher = RandomState::default();
-        let mut table: HashTable<u32> = HashTable::with_capacity(rows.size_hint().1.unwrap_or(0));
-        for row in rows {
-            let key = keys.get(row);
-            table
-                .entry(hasher.hash_one(key), |known| keys.get(*known) == key, |known| hasher.hash_one(keys.get(*known)))
-                .or_insert(row);
+        let mut table: HashTable<(u64, u32)> = HashTable::with_capacity(alive.len());
+        let mut start = 0;
+        for (row, alive) in (0..).zip(alive) {
+            let (key, next) = keys.at(start);
+            if alive {
+                let known = |at: &(u64, u32)| keys.at(at.0 as usize).0;
+                table
+                    .entry(hasher.hash_one(key), |at| known(at) == key, |at| hasher.hash_one(known(at)))
+                    .or_insert((start as u64, row));
+            }
+            start = next;
         }
-        Self { keys, rows: table, hasher }
+        Self { keys, table, hasher }
     }
 
     /// The record with the key `key`, or [`NO_ROW`].
     #[must_use]
     pub fn row(&self, key: &[u8]) -> u32 {
-        self.rows.find(self.hasher.hash_one(key), |row| self.keys.get(*row) == key).copied().unwrap_or(NO_ROW)
+        let found = self.table.find(self.hasher.hash_one(key), |at| self.keys.at(at.0 as usize).0 == key);
+        found.map_or(NO_ROW, |(_, row)| *row)
     }
 }
 
@@ -110,7 +120,7 @@ mod tests {
         for key in ["one", "two", "one"] {
             keys.push(key.as_bytes());
         }
-        let index = KeyIndex::new(keys, 0..3);
+        let index = KeyIndex::new(keys, [true; 3].into_iter());
         assert_eq!([index.row(b"one"), index.row(b"two"), index.row(b"tw")], [0, 1, NO_ROW]);
     }
 }

@@ -80,7 +80,7 @@ pub fn load(
             let regions: Vec<RegionRows> = read.by_ref().take(reading.regions.len()).collect();
             let (done, keys) = reading.join(regions)?;
             if plan.tables[table].is_parent {
-                let alive = (0..done.rows).filter(|row| done.fates[*row as usize] == Fate::Alive);
+                let alive = done.fates.iter().map(|fate| *fate == Fate::Alive);
                 made.push((table, KeyIndex::new(keys, alive)));
             }
             staged[table] = Some(done);

@@ -1,39 +1,30 @@
 //! `slipway build`: extracts to payloads and findings, and what became of every record. Sends nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use chrono::NaiveDate;
-use rayon::prelude::*;
-use serde::Serialize;
 
 use crate::account::{AccountKey, Digest};
 use crate::assemble::payloads::{self, Batch, PayloadError};
 use crate::assemble::store::{self, PayloadWriter};
 use crate::assemble::{Book, Bucket, Schema, Selection, assemble};
 use crate::cli::BuildArgs;
-use crate::clock;
-use crate::config::{Project, RunDate};
+use crate::config::Project;
 use crate::console::Console;
 use crate::contract::Contract;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
-use crate::extract::manifest::Manifest;
-use crate::extract::{self, SourceFile};
-use crate::finding::{Cell, Finding, Severity};
+use crate::finding::{Finding, Severity};
 use crate::ledger::{BuildStart, BuildWriter, BuiltAccount, FileCount, Input, Ledger, PayloadPlace, RunId, Verdict};
 use crate::mapping::{self, Plan};
 use crate::rules::{RuleContext, RuleSet};
-use crate::stage::{self, MissingFiles, StagedTable};
+use crate::stage;
 
+use super::build_outcome::{BuildOutcome, Tally, buckets};
+use super::extract_files::Extract;
 use super::payload_output::PayloadOutput;
 use super::quarantine;
 use super::session::Session;
-
-/// How many findings of rejected accounts a summary shows.
-const EXAMPLES_SHOWN: usize = 12;
 
 /// What to build.
 #[derive(Debug, Default)]
@@ -44,47 +35,6 @@ pub(super) struct BuildRequest {
     pub(super) wave: Option<String>,
     /// Where the payloads go as NDJSON besides the payload store; `-` is standard output.
     pub(super) out: Option<PathBuf>,
-}
-
-/// What a build made.
-#[derive(Debug, Serialize)]
-pub(super) struct BuildOutcome {
-    /// What "today" meant.
-    pub(super) run_date: NaiveDate,
-    /// Records by bucket.
-    pub(super) records: BTreeMap<&'static str, u64>,
-    /// Accounts with a payload.
-    pub(super) ready: u64,
-    /// Accounts without one.
-    pub(super) rejected: u64,
-    /// Findings by severity and code.
-    pub(super) findings: BTreeMap<Severity, BTreeMap<Arc<str>, u64>>,
-    /// Some of the errors, with their cells.
-    pub(super) examples: Vec<Example>,
-    /// Why nothing of this build may be sent; empty: it may.
-    pub(super) blocked: Vec<String>,
-    /// Rules that are off because the mapping lacks a field they need.
-    pub(super) rules_off: Vec<String>,
-    /// What the ledger says of the change since the build before.
-    pub(super) summary: String,
-}
-
-/// One error and the account it rejects.
-#[derive(Debug, Serialize)]
-pub(super) struct Example {
-    /// The account, if one is known.
-    pub(super) account: Option<String>,
-    /// The error.
-    pub(super) finding: Finding,
-}
-
-impl BuildOutcome {
-    /// Whether every account has a payload and no record was lost.
-    #[must_use]
-    pub(super) fn is_complete(&self) -> bool {
-        let lost = ["quarantined", "orphaned"].iter().any(|bucket| self.records.get(bucket).is_some_and(|n| *n > 0));
-        self.rejected == 0 && !lost && self.blocked.is_empty()
-    }
 }
 
 /// Runs the command.
@@ -132,117 +82,6 @@ pub(super) fn build(
     quarantine::write(&project.state.join("quarantine"), &staged)?;
     let book = assemble(&plan, staged, &request.selection)?;
     Build { project, plan: &plan, extract: &extract, request, console, digests }.record(book, promised, ledger, run)
-}
-
-impl fmt::Display for BuildOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of = |bucket: &str| self.records.get(bucket).copied().unwrap_or_default();
-        writeln!(f, "read       {} records, run date {}", of("read"), self.run_date)?;
-        let buckets = ["quarantined", "duplicate", "orphaned", "not_selected", "filtered", "rejected", "used"];
-        let buckets: Vec<String> =
-            buckets.iter().map(|name| format!("{} {}", of(name), name.replace('_', " "))).collect();
-        writeln!(f, "           {}", buckets.join(", "))?;
-        writeln!(f, "built      {} accounts ready, {} rejected", self.ready, self.rejected)?;
-        write!(f, "           {}", self.summary)?;
-        for (severity, codes) in self.findings.iter().rev() {
-            let codes: Vec<String> = codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
-            write!(f, "\n{:<10} {}", format!("{severity}s"), codes.join(", "))?;
-        }
-        for Example { account, finding } in &self.examples {
-            let cell = finding.cells.first().map(|cell| format!("{cell}: ")).unwrap_or_default();
-            let account = account.as_ref().map(|number| format!(" (account {number})")).unwrap_or_default();
-            write!(f, "\n  {cell}{}: {}{account}", finding.code, finding.message)?;
-        }
-        if !self.rules_off.is_empty() {
-            write!(f, "\nrules off  {}", self.rules_off.join(", "))?;
-        }
-        for reason in &self.blocked {
-            write!(f, "\nblocked    {reason}")?;
-        }
-        Ok(())
-    }
-}
-
-/// The files of an extract, found and checked against the mapping.
-struct Extract {
-    sources: Vec<Vec<SourceFile>>,
-    manifest: Option<Manifest>,
-    run_date: NaiveDate,
-}
-
-impl Extract {
-    fn open(project: &Project, plan: &Plan) -> Result<Self, Error> {
-        let source = &project.source;
-        let [directory] = source.extracts.as_slice() else {
-            return Err(Error::Usage {
-                problem: format!("`source.extracts` names {} directories", source.extracts.len()),
-                hint: Some("build from one extract directory".into()),
-            });
-        };
-        let manifest = source.manifest.as_ref().map(|name| Manifest::read(&directory.join(name)));
-        let manifest = manifest.transpose().map_err(stage::StageError::from)?;
-        let run_date = match (source.run_date, &manifest) {
-            (RunDate::On(date), _) => date,
-            (RunDate::Today, _) => clock::london_date(clock::now()),
-            (RunDate::Manifest, Some(Manifest { extract_date: Some(date), .. })) => *date,
-            (RunDate::Manifest, _) => {
-                return Err(Error::Usage {
-                    problem: "`source.run_date` is \"manifest\", and no manifest tells an EXTRACT_DATE".into(),
-                    hint: Some("name the manifest by `source.manifest`, or set `source.run_date` to a date".into()),
-                });
-            }
-        };
-        let sources = stage::find_sources(plan, directory, MissingFiles::AreErrors)?;
-        Ok(Self { sources, manifest, run_date })
-    }
-
-    fn files(&self) -> impl Iterator<Item = &SourceFile> {
-        self.sources.iter().flatten()
-    }
-
-    fn digests(&self) -> Result<BTreeMap<PathBuf, Digest>, Error> {
-        let files: Vec<&SourceFile> = self.files().collect();
-        let digests = files.into_par_iter().map(|file| Ok((file.path.clone(), extract::digest(&file.path)?)));
-        digests.collect::<Result<_, extract::ExtractError>>().map_err(|error| stage::StageError::from(error).into())
-    }
-
-    /// Nobody wrote to a file while it was read.
-    fn check_unchanged(&self) -> Result<(), Error> {
-        for file in self.files() {
-            file.check_unchanged().map_err(stage::StageError::from)?;
-        }
-        Ok(())
-    }
-
-    /// What the sender promised and did not send.
-    fn check_manifest(&self, staged: &[StagedTable]) -> Vec<Finding> {
-        let Some(manifest) = &self.manifest else { return Vec::new() };
-        let name: Arc<str> = manifest.path.file_name().unwrap_or_default().to_string_lossy().into();
-        let read: BTreeMap<&str, u64> = staged
-            .iter()
-            .flat_map(|table| &table.files)
-            .map(|file| (&*file.source.name, u64::from(file.rows)))
-            .collect();
-        let finding = |line: u64, severity, message| Finding {
-            code: "control_total_mismatch".into(),
-            severity,
-            path: String::new(),
-            message,
-            cells: vec![Cell { file: name.clone(), record: line - 1, line, column: Some("RECORD_COUNT".into()) }],
-        };
-        let promised = manifest.records.iter().filter_map(|(file, (records, line))| match read.get(file.as_str()) {
-            Some(found) if found == records => None,
-            Some(found) => {
-                let message = format!("the sender wrote {records} records into {file}, and {found} were read");
-                Some(finding(*line, Severity::Error, message))
-            }
-            None => {
-                let message = format!("the manifest names {file}, which no table of the mapping reads");
-                Some(finding(*line, Severity::Warning, message))
-            }
-        });
-        promised.collect()
-    }
 }
 
 /// A book being written to the ledger.
@@ -459,19 +298,6 @@ impl Build<'_> {
     }
 }
 
-fn buckets(file: &FileCount) -> [(&'static str, u64); 8] {
-    [
-        ("read", file.records),
-        ("quarantined", file.quarantined),
-        ("duplicate", file.duplicate),
-        ("orphaned", file.orphaned),
-        ("not_selected", file.not_selected),
-        ("filtered", file.filtered),
-        ("rejected", file.rejected),
-        ("used", file.used),
-    ]
-}
-
 fn foreign_supplier(key: &AccountKey, book: &Book, account: u32) -> Finding {
     let table = book.plan.entities[0].table;
     let row = book.entities[0].rows[account as usize];
@@ -481,29 +307,5 @@ fn foreign_supplier(key: &AccountKey, book: &Book, account: u32) -> Finding {
         path: "import_supplier".into(),
         message: format!("`{}` is not one of `target.suppliers`, so nothing of it is sent", key.supplier),
         cells: vec![book.tables[table].cell(row, None)],
-    }
-}
-
-/// What a build counts on its way.
-#[derive(Default)]
-struct Tally {
-    ready: u64,
-    rejected: u64,
-    findings: BTreeMap<Severity, BTreeMap<Arc<str>, u64>>,
-    examples: Vec<Example>,
-    exemplified: HashSet<Arc<str>>,
-    unlisted: BTreeSet<String>,
-    rules_off: Vec<String>,
-}
-
-impl Tally {
-    fn count(&mut self, account: Option<&AccountKey>, finding: &Finding) {
-        *self.findings.entry(finding.severity).or_default().entry(finding.code.clone()).or_insert(0) += 1;
-        // One of each kind tells more than many of one.
-        let wanted = finding.severity == Severity::Error || account.is_none() && finding.severity == Severity::Warning;
-        if wanted && self.examples.len() < EXAMPLES_SHOWN && self.exemplified.insert(finding.code.clone()) {
-            let account = account.map(|key| key.number.to_string());
-            self.examples.push(Example { account, finding: finding.clone() });
-        }
     }
 }

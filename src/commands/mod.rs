@@ -3,7 +3,9 @@
 //! Only here are stages wired to each other, and only here is the [`Project`](crate::config::Project) known.
 
 mod build;
+mod build_outcome;
 mod demo;
+mod extract_files;
 mod follow;
 mod generate;
 mod hold;

@@ -13,7 +13,8 @@ use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::submit::Work;
 
-use super::build::{self, BuildOutcome, BuildRequest};
+use super::build::{self, BuildRequest};
+use super::build_outcome::BuildOutcome;
 use super::session::Session;
 use super::submission::{self, Outcome, Request};
 

@@ -10,7 +10,7 @@ use csv::ByteRecord;
 use polars::prelude::{ChunkSort as _, NewChunkedArray as _, UInt64Chunked};
 use rayon::prelude::*;
 
-use super::load::TableReading;
+use super::reading::TableReading;
 use super::{SameKey, StageError};
 use crate::extract::record::{RecordSink, Unreadable};
 use crate::extract::region;

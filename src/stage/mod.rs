@@ -16,6 +16,7 @@ mod duplicates;
 pub mod keys;
 pub mod lines;
 mod load;
+mod reading;
 pub mod rows;
 
 use std::sync::Arc;

@@ -1,0 +1,102 @@
+//! The files of a project's extract: found, digested, and held against what their sender promised.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use rayon::prelude::*;
+
+use crate::account::Digest;
+use crate::clock;
+use crate::config::{Project, RunDate};
+use crate::error::Error;
+use crate::extract::manifest::Manifest;
+use crate::extract::{self, SourceFile};
+use crate::finding::{Cell, Finding, Severity};
+use crate::mapping::Plan;
+use crate::stage::{self, MissingFiles, StagedTable};
+
+/// The files of an extract, found and checked against the mapping.
+pub(super) struct Extract {
+    /// By table.
+    pub(super) sources: Vec<Vec<SourceFile>>,
+    manifest: Option<Manifest>,
+    /// What "today" means.
+    pub(super) run_date: NaiveDate,
+}
+
+impl Extract {
+    pub(super) fn open(project: &Project, plan: &Plan) -> Result<Self, Error> {
+        let source = &project.source;
+        let [directory] = source.extracts.as_slice() else {
+            return Err(Error::Usage {
+                problem: format!("`source.extracts` names {} directories", source.extracts.len()),
+                hint: Some("build from one extract directory".into()),
+            });
+        };
+        let manifest = source.manifest.as_ref().map(|name| Manifest::read(&directory.join(name)));
+        let manifest = manifest.transpose().map_err(stage::StageError::from)?;
+        let run_date = match (source.run_date, &manifest) {
+            (RunDate::On(date), _) => date,
+            (RunDate::Today, _) => clock::london_date(clock::now()),
+            (RunDate::Manifest, Some(Manifest { extract_date: Some(date), .. })) => *date,
+            (RunDate::Manifest, _) => {
+                return Err(Error::Usage {
+                    problem: "`source.run_date` is \"manifest\", and no manifest tells an EXTRACT_DATE".into(),
+                    hint: Some("name the manifest by `source.manifest`, or set `source.run_date` to a date".into()),
+                });
+            }
+        };
+        let sources = stage::find_sources(plan, directory, MissingFiles::AreErrors)?;
+        Ok(Self { sources, manifest, run_date })
+    }
+
+    pub(super) fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.sources.iter().flatten()
+    }
+
+    pub(super) fn digests(&self) -> Result<BTreeMap<PathBuf, Digest>, Error> {
+        let files: Vec<&SourceFile> = self.files().collect();
+        let digests = files.into_par_iter().map(|file| Ok((file.path.clone(), extract::digest(&file.path)?)));
+        digests.collect::<Result<_, extract::ExtractError>>().map_err(|error| stage::StageError::from(error).into())
+    }
+
+    /// Nobody wrote to a file while it was read.
+    pub(super) fn check_unchanged(&self) -> Result<(), Error> {
+        for file in self.files() {
+            file.check_unchanged().map_err(stage::StageError::from)?;
+        }
+        Ok(())
+    }
+
+    /// What the sender promised and did not send.
+    pub(super) fn check_manifest(&self, staged: &[StagedTable]) -> Vec<Finding> {
+        let Some(manifest) = &self.manifest else { return Vec::new() };
+        let name: Arc<str> = manifest.path.file_name().unwrap_or_default().to_string_lossy().into();
+        let read: BTreeMap<&str, u64> = staged
+            .iter()
+            .flat_map(|table| &table.files)
+            .map(|file| (&*file.source.name, u64::from(file.rows)))
+            .collect();
+        let finding = |line: u64, severity, message| Finding {
+            code: "control_total_mismatch".into(),
+            severity,
+            path: String::new(),
+            message,
+            cells: vec![Cell { file: name.clone(), record: line - 1, line, column: Some("RECORD_COUNT".into()) }],
+        };
+        let promised = manifest.records.iter().filter_map(|(file, (records, line))| match read.get(file.as_str()) {
+            Some(found) if found == records => None,
+            Some(found) => {
+                let message = format!("the sender wrote {records} records into {file}, and {found} were read");
+                Some(finding(*line, Severity::Error, message))
+            }
+            None => {
+                let message = format!("the manifest names {file}, which no table of the mapping reads");
+                Some(finding(*line, Severity::Warning, message))
+            }
+        });
+        promised.collect()
+    }
+}

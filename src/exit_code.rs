@@ -18,8 +18,7 @@ pub enum ExitCode {
     Stopped,
     /// 4: the target can't be reached or refuses the credentials.
     Unreachable,
-    /// 5: refused for safety: another run holds the ledger, another target, or inputs changed under an unfinished
-    /// wave.
+    /// 5: refused for safety: another run holds the ledger, it is another target's, or the build is blocked.
     Unsafe,
 }
 

@@ -33,7 +33,7 @@ pub enum Bucket {
     Filtered,
     /// Its account is rejected.
     Rejected,
-    /// It is in a payload.
+    /// It is in a payload, as far as it says anything that a payload holds.
     Used,
 }
 
@@ -162,6 +162,7 @@ impl Book {
                 }
             }
         }
+        self.find_unknown(selection, &order);
         order.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)));
         for (_, row) in order.drain(selection.limit.unwrap_or(usize::MAX).min(order.len())..) {
             self.buckets[table][row as usize] = Bucket::NotSelected;
@@ -186,6 +187,31 @@ impl Book {
             }
         }
         Ok(())
+    }
+
+    /// Findings about selected names that no account has.
+    fn find_unknown(&mut self, selection: &Selection, found: &[(AccountKey, u32)]) {
+        let Some(wanted) = &selection.accounts else { return };
+        let known: HashSet<(&str, &str)> = found.iter().map(|(key, _)| (&*key.supplier, &*key.number)).collect();
+        let numbers: HashSet<&str> = found.iter().map(|(key, _)| &*key.number).collect();
+        let mut unknown: Vec<&(Option<String>, String)> = wanted
+            .iter()
+            .filter(|(supplier, number)| match supplier {
+                Some(supplier) => !known.contains(&(supplier.as_str(), number.as_str())),
+                None => !numbers.contains(number.as_str()),
+            })
+            .collect();
+        unknown.sort();
+        self.findings.extend(unknown.into_iter().map(|(supplier, number)| {
+            let name = supplier.as_ref().map_or_else(|| number.clone(), |supplier| format!("{supplier},{number}"));
+            Finding {
+                code: "unknown_account".into(),
+                severity: Severity::Error,
+                path: "external_account_number".into(),
+                message: format!("the list names account {name}, and the extract has no such account"),
+                cells: Vec::new(),
+            }
+        }));
     }
 
     /// The records of a child entity, below their parents.

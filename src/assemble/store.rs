@@ -101,7 +101,11 @@ impl PayloadWriter {
 
     /// Makes sure that everything is on the disk.
     pub fn finish(self) -> Result<(), StoreError> {
-        self.file.sync_all().map_err(|source| self.error("write", source))
+        self.file.sync_all().map_err(|source| self.error("write", source))?;
+        // The ledger is about to name the file: its name must be as durable as its bytes.
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let synced = File::open(directory).and_then(|directory| directory.sync_all());
+        synced.map_err(|source| self.error("write", source))
     }
 
     fn error(&self, doing: &'static str, source: io::Error) -> StoreError {

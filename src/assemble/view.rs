@@ -352,6 +352,12 @@ impl<'a> Row<'a> {
         columns.iter().map(|column| table.cell(row, Some(column.clone()))).collect()
     }
 
+    /// The account's name, if the row is the account itself.
+    #[must_use]
+    pub fn account_key(self) -> Option<&'a AccountKey> {
+        (self.entity == 0).then(|| self.view.book.accounts.get(self.at as usize)).flatten()
+    }
+
     /// The record the row comes from.
     #[must_use]
     pub fn record(self) -> Cell {

@@ -77,7 +77,7 @@ impl<'a> Walk<'a> {
         let start = self.out.len();
         let missing = self.missing.len();
         self.out.push(b'{');
-        self.items(entity, at, case, &plan.layout, "");
+        self.items(entity, at, case, &plan.layout);
         if !self.close(start) {
             self.missing.truncate(missing);
             return false;
@@ -101,7 +101,7 @@ impl<'a> Walk<'a> {
         true
     }
 
-    fn items(&mut self, entity: usize, at: usize, case: usize, items: &'a [Item], object: &str) {
+    fn items(&mut self, entity: usize, at: usize, case: usize, items: &'a [Item]) {
         for item in items {
             match item {
                 Item::Field { key, field } => {
@@ -134,7 +134,6 @@ impl<'a> Walk<'a> {
                             self.required(entity, at, name, None);
                         }
                     }
-                    debug_assert!(object.is_empty() || !key.is_empty());
                 }
             }
         }
@@ -154,7 +153,7 @@ impl<'a> Walk<'a> {
         let missing = self.missing.len();
         self.out.push(b'{');
         if keyed.is_empty() {
-            self.items(entity, at, case, items, path);
+            self.items(entity, at, case, items);
         } else {
             self.keyed(entity, at, case, keyed);
         }

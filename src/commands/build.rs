@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::account::{AccountKey, Digest};
+use crate::account::Digest;
 use crate::assemble::payloads::{self, Batch, PayloadError};
 use crate::assemble::store::{self, PayloadWriter};
-use crate::assemble::{Book, Bucket, Schema, Selection, assemble};
+use crate::assemble::{Book, Bucket, Row, Schema, Selection, assemble};
 use crate::cli::BuildArgs;
 use crate::config::Project;
 use crate::console::Console;
@@ -145,6 +145,7 @@ impl Build<'_> {
             records,
             ready: tally.ready,
             rejected: tally.rejected,
+            errors_without_account: tally.errors_without_account,
             findings: tally.findings,
             examples: tally.examples,
             blocked,
@@ -168,12 +169,16 @@ impl Build<'_> {
         let mut out = self.request.out.as_deref().map(PayloadOutput::create).transpose()?;
         let mut rejected = Vec::new();
         let progress = self.console.progress("check", "accounts", Some(book.accounts.len() as u64));
-        let taken = payloads::make(book, &|account, findings| rules.check(account, &context, findings), |batch| {
+        let check = |account: Row<'_>, findings: &mut Vec<Finding>| {
+            rules.check(account, &context, findings);
+            findings.extend(self.foreign_supplier(account));
+        };
+        let taken = payloads::make(book, &check, |batch| {
             progress.advance(batch.accounts.len() as u64);
             if let Some(out) = &mut out {
                 out.write(&batch.bytes)?;
             }
-            self.take(book, batch, writer, &mut store, tally, &mut rejected)
+            Self::take(book, batch, writer, &mut store, tally, &mut rejected)
         });
         taken.map_err(|error| match error {
             PayloadError::Stage(error) => Error::Stage(error),
@@ -193,7 +198,6 @@ impl Build<'_> {
     }
 
     fn take(
-        &self,
         book: &Book,
         batch: Batch,
         writer: &mut BuildWriter<'_>,
@@ -204,15 +208,18 @@ impl Build<'_> {
         let (block_offset, block_bytes) = store.append(&batch.block)?;
         for made in batch.accounts {
             let key = &book.accounts[made.account as usize];
-            let sendable = self.project.target.suppliers.iter().any(|supplier| **supplier == *key.supplier);
-            let mut findings = made.findings;
-            if !sendable {
-                findings.push(foreign_supplier(key, book, made.account));
-            }
-            for finding in &findings {
+            for finding in &made.findings {
                 tally.count(Some(key), finding);
             }
-            let verdict = if let Some((range, digest)) = made.payload.filter(|_| sendable) {
+            if made.account > 0 && book.accounts[made.account as usize - 1] == *key {
+                // The second record of one name: the account is rejected already, and counts once.
+                rejected.push(made.account);
+                for finding in &made.findings {
+                    writer.finding(Some(key), finding)?;
+                }
+                continue;
+            }
+            let verdict = if let Some((range, digest)) = made.payload {
                 tally.ready += 1;
                 let place =
                     PayloadPlace { block_offset, block_bytes, start: range.start as u32, bytes: range.len() as u32 };
@@ -222,10 +229,25 @@ impl Build<'_> {
                 rejected.push(made.account);
                 Verdict::Rejected
             };
-            writer.account(&BuiltAccount { key: key.clone(), verdict, findings: &findings })?;
+            writer.account(&BuiltAccount { key: key.clone(), verdict, findings: &made.findings })?;
         }
         tally.unlisted.extend(batch.unlisted);
         Ok(())
+    }
+
+    /// An error if the account is of a supplier whose accounts this project does not send.
+    fn foreign_supplier(&self, account: Row<'_>) -> Option<Finding> {
+        let supplier = &account.account_key()?.supplier;
+        if self.project.target.suppliers.iter().any(|listed| **listed == **supplier) {
+            return None;
+        }
+        Some(Finding {
+            code: "supplier_not_listed".into(),
+            severity: Severity::Error,
+            path: "import_supplier".into(),
+            message: format!("`{supplier}` is not one of `target.suppliers`, so nothing of it is sent"),
+            cells: vec![account.record()],
+        })
     }
 
     /// What the build is made from besides the extract files.
@@ -237,19 +259,15 @@ impl Build<'_> {
         };
         let directory = &self.project.source.mapping;
         let mut inputs = vec![input("mapping", &directory.join("mapping.toml"))?];
-        let mut lookups: Vec<PathBuf> = std::fs::read_dir(directory.join("lookups"))
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "csv"))
-            .collect();
-        lookups.sort();
-        for path in lookups {
-            inputs.push(input("lookup", &path)?);
+        for name in &self.plan.lookups {
+            inputs.push(input("lookup", &directory.join("lookups").join(format!("{name}.csv")))?);
+        }
+        if let Some(path) = self.extract.manifest_path() {
+            inputs.push(input("manifest", path)?);
         }
         let contract = &self.plan.contract;
         let edition = format!("{} {}", contract.name, contract.version);
-        inputs.push(Input { role: "contract".into(), digest: Digest::of(edition.as_bytes()), name: edition });
+        inputs.push(Input { role: "contract".into(), digest: contract.digest, name: edition });
         let run_date = self.extract.run_date.to_string();
         inputs.push(Input { role: "run_date".into(), digest: Digest::of(run_date.as_bytes()), name: run_date });
         Ok(inputs)
@@ -282,8 +300,8 @@ impl Build<'_> {
                     file: file.source.name.to_string(),
                     table: self.plan.tables[number].name.to_string(),
                     bytes: file.source.bytes,
-                    digest: self.digests.get(&file.source.path).copied().unwrap_or(Digest([0; 32])),
-                    records: u64::from(file.rows),
+                    digest: self.digests[&file.source.path],
+                    records: file.records_read,
                     quarantined: of(Bucket::Quarantined),
                     duplicate: of(Bucket::Duplicate),
                     orphaned: of(Bucket::Orphaned),
@@ -295,17 +313,5 @@ impl Build<'_> {
             }
         }
         counts
-    }
-}
-
-fn foreign_supplier(key: &AccountKey, book: &Book, account: u32) -> Finding {
-    let table = book.plan.entities[0].table;
-    let row = book.entities[0].rows[account as usize];
-    Finding {
-        code: "supplier_not_listed".into(),
-        severity: Severity::Error,
-        path: "import_supplier".into(),
-        message: format!("`{}` is not one of `target.suppliers`, so nothing of it is sent", key.supplier),
-        cells: vec![book.tables[table].cell(row, None)],
     }
 }

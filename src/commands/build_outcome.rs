@@ -25,6 +25,8 @@ pub(super) struct BuildOutcome {
     pub(super) ready: u64,
     /// Accounts without one.
     pub(super) rejected: u64,
+    /// Errors that belong to no account that can be named.
+    pub(super) errors_without_account: u64,
     /// Findings by severity and code.
     pub(super) findings: BTreeMap<Severity, BTreeMap<Arc<str>, u64>>,
     /// Some of the errors, with their cells.
@@ -51,7 +53,7 @@ impl BuildOutcome {
     #[must_use]
     pub(super) fn is_complete(&self) -> bool {
         let lost = ["quarantined", "orphaned"].iter().any(|bucket| self.records.get(bucket).is_some_and(|n| *n > 0));
-        self.rejected == 0 && !lost && self.blocked.is_empty()
+        self.rejected == 0 && self.errors_without_account == 0 && !lost && self.blocked.is_empty()
     }
 }
 
@@ -89,6 +91,7 @@ impl fmt::Display for BuildOutcome {
 pub(super) struct Tally {
     pub(super) ready: u64,
     pub(super) rejected: u64,
+    pub(super) errors_without_account: u64,
     pub(super) findings: BTreeMap<Severity, BTreeMap<Arc<str>, u64>>,
     pub(super) examples: Vec<Example>,
     exemplified: HashSet<Arc<str>>,
@@ -100,6 +103,7 @@ impl Tally {
     /// Counts a finding of an account, or of a record that no account is known for.
     pub(super) fn count(&mut self, account: Option<&AccountKey>, finding: &Finding) {
         *self.findings.entry(finding.severity).or_default().entry(finding.code.clone()).or_insert(0) += 1;
+        self.errors_without_account += u64::from(account.is_none() && finding.severity == Severity::Error);
         // One of each kind tells more than many of one.
         let wanted = finding.severity == Severity::Error || account.is_none() && finding.severity == Severity::Warning;
         if wanted && self.examples.len() < EXAMPLES_SHOWN && self.exemplified.insert(finding.code.clone()) {

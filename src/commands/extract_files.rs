@@ -1,7 +1,7 @@
 //! The files of a project's extract: found, digested, and held against what their sender promised.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -62,6 +62,11 @@ impl Extract {
         digests.collect::<Result<_, extract::ExtractError>>().map_err(|error| stage::StageError::from(error).into())
     }
 
+    /// Where the sender's manifest lies, if there is one.
+    pub(super) fn manifest_path(&self) -> Option<&Path> {
+        self.manifest.as_ref().map(|manifest| manifest.path.as_path())
+    }
+
     /// Nobody wrote to a file while it was read.
     pub(super) fn check_unchanged(&self) -> Result<(), Error> {
         for file in self.files() {
@@ -74,11 +79,8 @@ impl Extract {
     pub(super) fn check_manifest(&self, staged: &[StagedTable]) -> Vec<Finding> {
         let Some(manifest) = &self.manifest else { return Vec::new() };
         let name: Arc<str> = manifest.path.file_name().unwrap_or_default().to_string_lossy().into();
-        let read: BTreeMap<&str, u64> = staged
-            .iter()
-            .flat_map(|table| &table.files)
-            .map(|file| (&*file.source.name, u64::from(file.rows)))
-            .collect();
+        let read: BTreeMap<&str, u64> =
+            staged.iter().flat_map(|table| &table.files).map(|file| (&*file.source.name, file.records_read)).collect();
         let finding = |line: u64, severity, message| Finding {
             code: "control_total_mismatch".into(),
             severity,
@@ -97,6 +99,10 @@ impl Extract {
                 Some(finding(*line, Severity::Warning, message))
             }
         });
-        promised.collect()
+        let unpromised = read.keys().filter(|file| !manifest.records.contains_key(**file)).map(|file| Finding {
+            cells: vec![Cell { file: (*file).into(), record: 0, line: 1, column: None }],
+            ..finding(1, Severity::Warning, format!("{file} is read, and the manifest does not name it"))
+        });
+        promised.chain(unpromised).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! Payloads as NDJSON: into a file, compressed if its name ends in `.zst`, or to standard output.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::error::Error;
@@ -29,7 +30,9 @@ impl PayloadOutput {
         let to = if path == Path::new("-") {
             To::Standard(io::stdout())
         } else {
-            let file = File::create(path).map_err(error)?;
+            // Payloads are personal data: theirs alone who made them.
+            let file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(error)?;
             if path.extension().is_some_and(|extension| extension == "zst") {
                 To::Compressed(Box::new(zstd::stream::write::Encoder::new(file, ZSTD_LEVEL).map_err(error)?))
             } else {

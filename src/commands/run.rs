@@ -32,7 +32,11 @@ pub(super) struct Job {
 impl Job {
     /// The exit code it asks for.
     pub(super) fn exit_code(&self) -> ExitCode {
-        self.submission.exit_code()
+        // Whatever no account can be named for, the ledger's accounts do not tell.
+        match self.submission.exit_code() {
+            ExitCode::Complete if self.build.errors_without_account > 0 => ExitCode::Incomplete,
+            code => code,
+        }
     }
 }
 
@@ -72,5 +76,7 @@ pub(super) fn job(
         // What the build found is why nothing was sent.
         console.note(&build.to_string());
     })?;
-    Ok(Job { build, exit_code: submission.exit_code().number(), submission })
+    let mut job = Job { build, exit_code: 0, submission };
+    job.exit_code = job.exit_code().number();
+    Ok(job)
 }

@@ -53,7 +53,14 @@ impl Session {
         let Some(wave) = &args.wave else { return Ok((None, selection)) };
         let name = match wave.split_once('=') {
             Some((name, file)) => {
-                self.ledger.store_wave(name, &read_accounts(Path::new(file))?)?;
+                let accounts = read_accounts(Path::new(file))?;
+                if accounts.is_empty() {
+                    return Err(Error::Usage {
+                        problem: format!("{file} lists no account for wave `{name}`"),
+                        hint: Some("write an account number, or `supplier,account`, on each line".into()),
+                    });
+                }
+                self.ledger.store_wave(name, &accounts)?;
                 name
             }
             None => wave,
@@ -74,7 +81,11 @@ impl Session {
 /// Reads account numbers, or `supplier,account`, one a line; blank lines and lines that start with `#` are skipped.
 pub(super) fn read_accounts(path: &Path) -> Result<Vec<AccountName>, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Input { path: path.to_owned(), source })?;
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = text
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(lines.map(account_name).collect())
 }
 

@@ -24,6 +24,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Condition, Constraint, Contract, Discriminator, Field, Format, Kind, Pattern, ValueList, Variant};
+use crate::account::Digest;
 
 const FIELDS: Source = Source { file: "edf-gb-fields.csv", text: include_str!("data/edf-gb-fields.csv") };
 const ENUMS: Source = Source { file: "edf-gb-enums.csv", text: include_str!("data/edf-gb-enums.csv") };
@@ -181,7 +182,8 @@ fn read_fields(source: Source, lists: &HashMap<String, Arc<ValueList>>) -> Resul
     let text = |key: &str| head.get(key).map(|value| (*value).to_owned()).ok_or_else(|| source.lacks(key));
     let date = text("date")?;
     let date = date.parse::<NaiveDate>().map_err(|_| source.lacks("date"))?;
-    Ok(Contract::new(text("contract")?, text("version")?, date, fields))
+    let digest = Digest::of([FIELDS.text, ENUMS.text].concat().as_bytes());
+    Ok(Contract::new(text("contract")?, text("version")?, date, digest, fields))
 }
 
 /// Gives each discriminator the values of its field.

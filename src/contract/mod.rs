@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use crate::account::Digest;
+
 pub use built_in::ContractError;
 pub use constraint::{Constraint, Pattern, Violation};
 pub use field::{Condition, Discriminator, Field, Format, Kind, Pick, ValueList, Variant};
@@ -31,6 +33,8 @@ pub struct Contract {
     pub version: String,
     /// The day the facts were published.
     pub date: NaiveDate,
+    /// Of the bytes of its data.
+    pub digest: Digest,
     fields: Vec<Field>,
     by_path: HashMap<String, usize>,
     children: HashMap<String, Vec<usize>>,
@@ -42,7 +46,7 @@ impl Contract {
         built_in::load().map(Arc::new)
     }
 
-    fn new(name: String, version: String, date: NaiveDate, mut fields: Vec<Field>) -> Self {
+    fn new(name: String, version: String, date: NaiveDate, digest: Digest, mut fields: Vec<Field>) -> Self {
         fields.sort_by(|a, b| a.path.split('.').cmp(b.path.split('.')));
         let mut by_path = HashMap::with_capacity(fields.len());
         let mut children: HashMap<String, Vec<usize>> = HashMap::new();
@@ -50,7 +54,7 @@ impl Contract {
             by_path.insert(field.path.clone(), index);
             children.entry(field.parent().to_owned()).or_default().push(index);
         }
-        Self { name, version, date, fields, by_path, children }
+        Self { name, version, date, digest, fields, by_path, children }
     }
 
     /// The field at `path`, such as `supply_addresses.meter_points.ssc`.

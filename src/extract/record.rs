@@ -88,6 +88,8 @@ pub struct Consumed {
     pub bytes: usize,
     /// Physical lines in them.
     pub lines: u64,
+    /// Records handed to the sink, readable or not: counted here, apart from whatever the sink makes of them.
+    pub records: u64,
 }
 
 /// A csv reader over `bytes` whose records end at `\n` alone; `\r` before it is cut off by [`last_cell`].
@@ -108,11 +110,12 @@ pub(super) fn csv_reader<'b>(dialect: &Dialect, bytes: &'b [u8]) -> csv::Reader<
 pub fn read_records(shape: &RecordShape<'_>, bytes: &[u8], complete: bool, sink: &mut impl RecordSink) -> Consumed {
     let mut reader = csv_reader(shape.dialect, bytes);
     let mut cells = ByteRecord::new();
+    let mut records = 0;
     loop {
         let before = reader.position().clone();
         // Reading from memory into a flexible record cannot fail; an end of file is the only other answer.
         if !reader.read_byte_record(&mut cells).unwrap_or(false) {
-            return Consumed { bytes: bytes.len(), lines: lines_in(bytes) };
+            return Consumed { bytes: bytes.len(), lines: lines_in(bytes), records };
         }
         let after = reader.position().clone();
         let mut start = before.byte() as usize;
@@ -130,8 +133,9 @@ pub fn read_records(shape: &RecordShape<'_>, bytes: &[u8], complete: bool, sink:
             continue;
         }
         if end == bytes.len() && !complete && span.len() < RECORD_BYTES_MAX && !closes(shape.dialect, span) {
-            return Consumed { bytes: start, lines: line };
+            return Consumed { bytes: start, lines: line, records };
         }
+        records += 1;
         match judge(shape, &mut cells, span, lines) {
             Ok(()) => sink.record(line, &cells),
             Err((why, true)) => sink.quarantine(line, why, span),
@@ -345,9 +349,9 @@ mod tests {
         let shape = RecordShape { dialect: &dialect, cells: 2, multiline: vec![1] };
         let mut seen = Seen::default();
         let consumed = read_records(&shape, b"a,b\nc,\"d\ne", false, &mut seen);
-        assert_eq!(consumed, Consumed { bytes: 4, lines: 1 });
+        assert_eq!(consumed, Consumed { bytes: 4, lines: 1, records: 1 });
         assert_eq!(seen.records, rows(&[["a", "b"]]));
         let consumed = read_records(&shape, b"c,\"d\ne\"\n", false, &mut seen);
-        assert_eq!(consumed, Consumed { bytes: 8, lines: 2 });
+        assert_eq!(consumed, Consumed { bytes: 8, lines: 2, records: 1 });
     }
 }

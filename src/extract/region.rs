@@ -57,19 +57,19 @@ fn line_end(file: &File, mut from: u64, length: u64) -> std::io::Result<u64> {
     Ok(length)
 }
 
-/// Reads the records of a region into `sink`; tells how many physical lines it has. `buffer` is scratch space.
+/// Reads the records of a region into `sink`; tells what it consists of. `buffer` is scratch space.
 pub fn read(
     file: &SourceFile,
     region: Region,
     shape: &RecordShape<'_>,
     buffer: &mut Vec<u8>,
     sink: &mut impl RecordSink,
-) -> Result<u64, ExtractError> {
+) -> Result<Consumed, ExtractError> {
     let handle = File::open(&file.path).map_err(ExtractError::read(&file.path))?;
     if shape.multiline.is_empty() {
         buffer.resize((region.end - region.start) as usize, 0);
         handle.read_exact_at(buffer, region.start).map_err(|error| shrunk(file, error))?;
-        return Ok(read_records(shape, buffer, true, sink).lines);
+        return Ok(read_records(shape, buffer, true, sink));
     }
     read_in_chunks(file, &handle, region, shape, buffer, sink)
 }
@@ -82,11 +82,11 @@ fn read_in_chunks(
     shape: &RecordShape<'_>,
     buffer: &mut Vec<u8>,
     sink: &mut impl RecordSink,
-) -> Result<u64, ExtractError> {
+) -> Result<Consumed, ExtractError> {
     use std::io::Seek as _;
     handle.seek(std::io::SeekFrom::Start(region.start)).map_err(ExtractError::read(&file.path))?;
     let mut left = region.end - region.start;
-    let mut lines = 0;
+    let mut total = Consumed::default();
     let mut chunk = REGION_BYTES;
     buffer.clear();
     loop {
@@ -96,14 +96,16 @@ fn read_in_chunks(
             return Err(ExtractError::Changed { path: file.path.clone() });
         }
         left -= wanted;
-        let Consumed { bytes, lines: found } = read_records(shape, buffer, left == 0, &mut Offset { sink, lines });
-        lines += found;
+        let read = read_records(shape, buffer, left == 0, &mut Offset { sink, lines: total.lines });
+        total.bytes += read.bytes;
+        total.lines += read.lines;
+        total.records += read.records;
         if left == 0 {
-            return Ok(lines);
+            return Ok(total);
         }
         // A record longer than the chunk: take bigger bites, so that it is not parsed over and over.
-        chunk = if bytes == 0 { (chunk * 2).min(RECORD_BYTES_MAX as u64) } else { REGION_BYTES };
-        buffer.drain(..bytes);
+        chunk = if read.bytes == 0 { (chunk * 2).min(RECORD_BYTES_MAX as u64) } else { REGION_BYTES };
+        buffer.drain(..read.bytes);
     }
 }
 

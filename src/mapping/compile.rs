@@ -43,6 +43,7 @@ pub(super) fn compile(mapping: &Mapping, defaults: &Defaults, contract: &Arc<Con
         discriminators: compiler.discriminators,
         contract: contract.clone(),
         unlisted,
+        lookups: mapping.lookups.keys().cloned().collect(),
         file: mapping.file.clone(),
         text: mapping.text.clone(),
     })

@@ -26,6 +26,8 @@ pub struct Plan {
     pub contract: Arc<Contract>,
     /// Fields whose values are not all on a list of the tenant's that the contract knows.
     pub unlisted: Vec<String>,
+    /// The names of the lookups that lines use.
+    pub lookups: Vec<String>,
     pub(crate) file: std::path::PathBuf,
     pub(crate) text: Arc<str>,
 }

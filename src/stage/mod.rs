@@ -77,6 +77,8 @@ pub struct StagedFile {
     pub first_row: u32,
     /// Its records, unreadable ones included.
     pub rows: u32,
+    /// The same, as the reader of records counted them before anything was made of them.
+    pub records_read: u64,
     /// Where they start.
     pub lines: LineIndex,
 }

@@ -56,9 +56,10 @@ impl<'p> TableReading<'p> {
     pub(super) fn read(&self, file: usize, region: Region) -> Result<RegionRows, StageError> {
         let mut reader = RowReader::new(self.plan, &self.cells[file], &self.parents);
         let mut buffer = Vec::new();
-        let lines = region::read(&self.files[file], region, &self.shape(file), &mut buffer, &mut reader)?;
+        let read = region::read(&self.files[file], region, &self.shape(file), &mut buffer, &mut reader)?;
         let mut rows = reader.finish();
-        rows.line_count = lines;
+        rows.line_count = read.lines;
+        rows.records_read = read.records;
         Ok(rows)
     }
 
@@ -128,11 +129,18 @@ impl<'p> TableReading<'p> {
             if file == files.len() {
                 let source = self.files[file].clone();
                 lines = u64::from(!source.header.is_empty());
-                files.push(StagedFile { source, first_row: row, rows: 0, lines: LineIndex::default() });
+                files.push(StagedFile {
+                    source,
+                    first_row: row,
+                    rows: 0,
+                    records_read: 0,
+                    lines: LineIndex::default(),
+                });
             }
             let staged = &mut files[file];
             staged.lines.append(&region.lines, u64::from(row - staged.first_row), lines);
             staged.rows += region.rows;
+            staged.records_read += region.records_read;
             spans.push(row..row + region.rows);
             row += region.rows;
             lines += region.line_count;

@@ -63,6 +63,8 @@ pub struct RegionRows {
     pub lines: LineIndex,
     /// Physical lines.
     pub line_count: u64,
+    /// Records as the reader of records counted them.
+    pub records_read: u64,
 }
 
 /// Converts the records of one region.

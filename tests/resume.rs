@@ -286,10 +286,25 @@ fn a_build_that_is_blocked_or_mostly_rejected_sends_nothing() {
     let refused = project.run(5, &["run", "--quiet"]);
     assert!(text(&refused.stderr).contains("accounts.csv"), "{}", text(&refused.stderr));
     project.run(5, &["submit", "--quiet"]);
+    // A build of a few frees those few and no others.
+    project.edit("extract/MANIFEST.csv", |text| text.replacen("accounts.csv,21", "accounts.csv,20", 1));
+    project.run(0, &["build", "--limit", "1", "--quiet"]);
+    project.run(1, &[&["submit", "--quiet"], &FAST[..]].concat());
+    assert_eq!(sandbox.accounts().len(), 1);
+    let refused = project.run(5, &["submit", "--quiet"]);
+    assert!(text(&refused.stderr).contains("19 accounts"), "{}", text(&refused.stderr));
+    let requests = sandbox.counts().requests;
 
     project.run(0, &["generate", "--accounts", "60", "--dirty", "0.5", "--out", "dirty", "--quiet"]);
     let dirty = ["--set", "source.extracts=[\"dirty\"]", "--set", "stop.rejected=1%", "--quiet"];
     let refused = project.run(3, &[&["run"], &dirty[..]].concat());
     assert!(text(&refused.stderr).contains("stop.rejected"), "{}", text(&refused.stderr));
-    assert_eq!(sandbox.counts().requests, 0);
+    // A build of those that are well does not hide the others.
+    let well = project.column("SELECT number FROM account WHERE state = 'ready' LIMIT 3");
+    std::fs::write(project.path("well.txt"), well.join("\n")).unwrap();
+    project.command(&[&["build", "--wave", "well=well.txt"], &dirty[..]].concat()).output().unwrap();
+    assert_eq!(project.column("SELECT CAST(rejected AS TEXT) FROM build ORDER BY id DESC LIMIT 1"), ["0"]);
+    let refused = project.run(3, &[&["submit"], &dirty[..]].concat());
+    assert!(text(&refused.stderr).contains("stop.rejected"), "{}", text(&refused.stderr));
+    assert_eq!(sandbox.counts().requests, requests);
 }

@@ -17,6 +17,7 @@ use super::session::{Session, account_name};
 #[derive(Debug, Serialize)]
 struct Told {
     ready: u64,
+    held: u64,
     same_payload: u64,
     no_payload: u64,
 }
@@ -36,8 +37,8 @@ pub(super) fn execute(args: &RetryArgs, project: &Project, console: &Console) ->
     };
     let mut session = Session::begin(project, "retry")?;
     let retried = session.ledger.retry(session.run, &selection, args.reason.as_deref().unwrap_or_default());
-    let result = retried.map_err(Error::from).and_then(|RetrySummary { ready, same_payload, no_payload }| {
-        super::tell(console, &Told { ready, same_payload, no_payload })?;
+    let result = retried.map_err(Error::from).and_then(|RetrySummary { ready, held, same_payload, no_payload }| {
+        super::tell(console, &Told { ready, held, same_payload, no_payload })?;
         Ok(if same_payload + no_payload == 0 { ExitCode::Complete } else { ExitCode::Incomplete })
     });
     session.end(result)
@@ -46,6 +47,9 @@ pub(super) fn execute(args: &RetryArgs, project: &Project, console: &Console) ->
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} accounts put back", self.ready)?;
+        if self.held > 0 {
+            write!(f, "\n{} put back and held: they are on the hold list", self.held)?;
+        }
         if self.same_payload > 0 {
             write!(
                 f,

@@ -88,7 +88,7 @@ pub(super) fn submit(
     console: &Console,
 ) -> Result<Outcome, Error> {
     if request.work != Work::Follow {
-        pass_build_gates(&session.ledger, project)?;
+        pass_build_gates(&session.ledger, project, request.wave.as_deref())?;
     }
     if let Some(consent) = request.consent {
         pass_consent_gate(session, project, consent)?;
@@ -105,8 +105,8 @@ pub(super) fn submit(
     outcome(session, request, summary)
 }
 
-/// What the newest build says against sending.
-fn pass_build_gates(ledger: &Ledger, project: &Project) -> Result<(), Error> {
+/// What the builds say against sending: the newest one, and those that made the payloads that would be sent.
+fn pass_build_gates(ledger: &Ledger, project: &Project, wave: Option<&str>) -> Result<(), Error> {
     let Some(build) = ledger.newest_build()? else {
         return Err(Error::Usage {
             problem: "there is nothing to send: nothing was built".into(),
@@ -119,8 +119,19 @@ fn pass_build_gates(ledger: &Ledger, project: &Project) -> Result<(), Error> {
             hint: Some("mend the extract and build again".into()),
         });
     }
-    let rejected = build.summary.rejected;
-    let all = build.summary.ready + rejected;
+    let prospects = ledger.prospects(wave)?;
+    if prospects.sendable == 0 && prospects.blocked > 0 {
+        return Err(Error::Refused {
+            problem: format!(
+                "all {} accounts that are ready were last built by a build that is blocked: {}",
+                prospects.blocked,
+                prospects.reasons.join("; ")
+            ),
+            hint: Some("mend the extract and build these accounts again".into()),
+        });
+    }
+    let rejected = prospects.built_rejected;
+    let all = prospects.built_ready + rejected;
     if project.stop.rejected.is_exceeded_by(rejected, all) {
         return Err(Error::Gate {
             problem: format!(

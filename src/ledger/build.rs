@@ -15,6 +15,7 @@ use crate::account::{AccountKey, Digest};
 pub use crate::assemble::store::Place as PayloadPlace;
 use crate::finding::Finding;
 
+use super::operate::is_on_hold;
 use super::state::Event;
 use super::{BuildId, Ledger, LedgerError, RunId, State, now};
 
@@ -25,8 +26,8 @@ pub struct BuildStart {
     pub run_date: NaiveDate,
     /// The wave whose accounts are built, if one was named.
     pub wave: Option<String>,
-    /// Whether nothing but the extract chose the accounts: no wave, no limit. Only then is an account that does not
-    /// turn up gone.
+    /// Whether nothing but the extract chose the accounts: no wave, no limit. Then an account that does not turn up is
+    /// gone; of a wave's build, one of the wave's list is.
     pub selection_is_whole: bool,
     /// What it is made from besides the extract files.
     pub inputs: Vec<Input>,
@@ -123,6 +124,7 @@ pub struct BuildWriter<'a> {
     id: BuildId,
     wave: Option<String>,
     whole: bool,
+    limited: bool,
     now: String,
     summary: BuildSummary,
     /// Findings that came before their accounts.
@@ -175,6 +177,7 @@ fn begin<'a>(
         id,
         wave: build.wave.clone(),
         whole: build.selection_is_whole,
+        limited: false,
         now,
         summary: BuildSummary::default(),
         early: HashMap::new(),
@@ -186,6 +189,11 @@ impl BuildWriter<'_> {
     #[must_use]
     pub fn id(&self) -> BuildId {
         self.id
+    }
+
+    /// Says that a limit chose among the accounts: one that does not turn up may be beyond it, and is not gone.
+    pub fn limit(&mut self) {
+        self.limited = true;
     }
 
     /// Forbids, for these reasons, that anything of the build is sent; none: it may be.
@@ -245,7 +253,7 @@ impl BuildWriter<'_> {
     /// | the account is | then |
     /// | --- | --- |
     /// | new | `ready`, `rejected`, or `held` if it is on the hold list |
-    /// | `ready`, `rejected`, `withdrawn` | `ready` or `rejected`, as this build says |
+    /// | `ready`, `rejected`, `withdrawn` | `ready` or `rejected`, as this build says; `held` for `ready` if it is on the hold list |
     /// | `held` | `held` |
     /// | anything else | as it was; the new digest stands beside the accepted one |
     pub fn account(&mut self, account: &BuiltAccount<'_>) -> Result<(), LedgerError> {
@@ -255,13 +263,13 @@ impl BuildWriter<'_> {
         };
         let sql = |e| super::sql_error(self.path, "record an account", e);
         let known = self.known(&account.key).map_err(sql)?;
-        let first = match (&known, digest) {
-            (Some(known), _) => known.state,
-            _ if self.is_on_hold(&account.key).map_err(sql)? => State::Held,
-            _ => State::Withdrawn,
-        };
-        let state =
-            first.next(event).map_err(|source| LedgerError::Illegal { account: account.key.to_string(), source })?;
+        let illegal = |source| LedgerError::Illegal { account: account.key.to_string(), source };
+        let first = known.as_ref().map_or(State::Withdrawn, |known| known.state);
+        let mut state = first.next(event).map_err(illegal)?;
+        let is_to_wait = state == State::Ready || known.is_none();
+        if is_to_wait && is_on_hold(&self.transaction, &account.key.supplier, &account.key.number).map_err(sql)? {
+            state = state.next(Event::Hold).map_err(illegal)?;
+        }
         self.count(state, known.as_ref(), digest);
         let mut write = || {
             let id = match &known {
@@ -302,9 +310,10 @@ impl BuildWriter<'_> {
         wanted().map_err(|source| self.sql("drop the places of old payloads", source))
     }
 
-    /// Ends the build: whoever was not in a whole extract any more is withdrawn, and everything becomes durable.
+    /// Ends the build: whoever it should have seen and did not is withdrawn, and everything becomes durable. A whole
+    /// build should have seen everybody, a wave's build the wave's list, one with a limit nobody in particular.
     pub fn finish(mut self) -> Result<BuildSummary, LedgerError> {
-        if self.whole {
+        if !self.limited && (self.whole || self.wave.is_some()) {
             self.withdraw_the_gone()?;
         }
         let path = self.path;
@@ -342,12 +351,6 @@ impl BuildWriter<'_> {
                 Ok(Known { id: row.get(0)?, state: row.get(1)?, digest: row.get(2)?, sent: row.get(3)? })
             })
             .optional()
-    }
-
-    fn is_on_hold(&self, key: &AccountKey) -> rusqlite::Result<bool> {
-        self.transaction
-            .prepare_cached("SELECT 1 FROM hold WHERE number = ?1 AND (supplier = '' OR supplier = ?2)")?
-            .exists(params![key.number, key.supplier])
     }
 
     fn count(&mut self, state: State, known: Option<&Known>, digest: Option<Digest>) {
@@ -420,8 +423,12 @@ impl BuildWriter<'_> {
         let sql = |e| super::sql_error(self.path, "withdraw accounts", e);
         let gone = || -> rusqlite::Result<Vec<(i64, State)>> {
             self.transaction
-                .prepare("SELECT id, state FROM account WHERE build <> ?")?
-                .query_map([self.id.0], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .prepare(
+                    "SELECT id, state FROM account WHERE build <> ?1 AND (?2 OR EXISTS (SELECT 1 FROM wave_account \
+                     WHERE wave = ?3 AND wave_account.number = account.number \
+                     AND wave_account.supplier IN ('', account.supplier)))",
+                )?
+                .query_map(params![self.id.0, self.whole, self.wave], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         };
         for (id, state) in gone().map_err(sql)? {
@@ -437,6 +444,9 @@ impl BuildWriter<'_> {
                      updated_at = iif(state = ?2, updated_at, ?3) WHERE id = ?1",
                     params![id, next, self.now],
                 )
+                .map_err(sql)?;
+            self.transaction
+                .execute("DELETE FROM finding WHERE account = ? AND source = 'local'", [id])
                 .map_err(sql)?;
         }
         Ok(())

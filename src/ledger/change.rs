@@ -29,6 +29,21 @@ pub struct Claim {
     pub validated: bool,
 }
 
+/// What may be sent, and what speaks against it, in accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prospects {
+    /// Ready, with a payload of a build that is not blocked.
+    pub sendable: u64,
+    /// Ready, with a payload of a blocked build.
+    pub blocked: u64,
+    /// Why those builds are blocked, each reason once.
+    pub reasons: Vec<String>,
+    /// Whose newest build made a payload.
+    pub built_ready: u64,
+    /// Whose newest build found an error.
+    pub built_rejected: u64,
+}
+
 /// An account whose import is on its way, or may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {

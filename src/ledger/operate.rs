@@ -37,6 +37,8 @@ pub struct RetrySelection {
 pub struct RetrySummary {
     /// Put back.
     pub ready: u64,
+    /// Put back, and held because they are on the hold list.
+    pub held: u64,
     /// Left alone because their payload is the one that failed.
     pub same_payload: u64,
     /// Left alone because their newest build made no payload.
@@ -68,11 +70,6 @@ impl Ledger {
                 Ok(AccountName { supplier: (!supplier.is_empty()).then_some(supplier), number: row.get(1)? })
             },
         )
-    }
-
-    /// The names of the waves there are.
-    pub fn waves(&self) -> Result<Vec<String>, LedgerError> {
-        self.rows("list waves", "SELECT DISTINCT wave FROM wave_account ORDER BY wave", [], |row| row.get(0))
     }
 
     /// Records a consent that an operator gave to a run, such as `yes`.
@@ -108,9 +105,14 @@ impl Ledger {
                 } else if same && !selection.same {
                     summary.same_payload += 1;
                 } else {
-                    set_state(transaction, id, step(transaction, id, state, Event::Retry)?)?;
+                    let back = step(transaction, id, state, Event::Retry)?;
+                    let back = wait_if_listed(transaction, id, back)?;
+                    set_state(transaction, id, back)?;
                     intervene(transaction, run, id, "retry", reason)?;
-                    summary.ready += 1;
+                    match back {
+                        State::Held => summary.held += 1,
+                        _ => summary.ready += 1,
+                    }
                 }
             }
             Ok(summary)
@@ -140,16 +142,19 @@ impl Ledger {
     }
 
     /// Takes accounts off the hold list; gives how many are no longer `held` because of it.
+    ///
+    /// A bare number takes off every entry of that number, a supplier with a number that one entry alone: where an
+    /// entry of the bare number is left, the account stays `held`.
     pub fn release(&mut self, run: RunId, accounts: &[AccountName], reason: &str) -> Result<u64, LedgerError> {
         self.write("release accounts", |transaction, _| {
             let mut released = 0;
             for name in accounts {
                 transaction.execute(
-                    "DELETE FROM hold WHERE number = ?1 AND (?2 = '' OR supplier IN ('', ?2))",
+                    "DELETE FROM hold WHERE number = ?1 AND (?2 = '' OR supplier = ?2)",
                     params![name.number, name.supplier()],
                 )?;
                 for (id, state, verdict) in matching(transaction, name)? {
-                    if state != State::Held {
+                    if state != State::Held || is_listed(transaction, id)? {
                         continue;
                     }
                     let event = match verdict.as_str() {
@@ -177,6 +182,36 @@ fn failed(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<(AccountId, Sta
         )?
         .query_map([], |row| Ok((AccountId(row.get(0)?), row.get(1)?, row.get(2)?, row.get(3)?)))?
         .collect()
+}
+
+/// Whether the hold list has this account, with its supplier or by its bare number.
+pub(super) fn is_on_hold(transaction: &Transaction<'_>, supplier: &str, number: &str) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached("SELECT 1 FROM hold WHERE number = ?1 AND supplier IN ('', ?2)")?
+        .exists(params![number, supplier])
+}
+
+/// Whether the hold list has the account in this row.
+fn is_listed(transaction: &Transaction<'_>, account: AccountId) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached(
+            "SELECT 1 FROM account JOIN hold ON hold.number = account.number AND hold.supplier IN ('', account.supplier) \
+             WHERE account.id = ?",
+        )?
+        .exists([account.0])
+}
+
+/// The state an account takes that has just come to `state`: one that would be sent goes on to `held` if the hold list
+/// has it, which may have got it while the account was away.
+pub(super) fn wait_if_listed(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    state: State,
+) -> Result<State, WriteError> {
+    if state == State::Ready && is_listed(transaction, account)? {
+        return step(transaction, account, state, Event::Hold);
+    }
+    Ok(state)
 }
 
 fn has_error(transaction: &Transaction<'_>, account: AccountId, codes: &[String]) -> rusqlite::Result<bool> {

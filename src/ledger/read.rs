@@ -1,15 +1,13 @@
 //! What commands and reports ask of the ledger: plain rows, no decisions.
 
-use std::ops::ControlFlow;
-
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use crate::account::{AccountKey, Digest};
+use crate::account::Digest;
 
 pub use super::rows::{
     AccountRow, AttemptRow, BuildRow, ClusterRow, FileRow, FindingRow, IdentityRow, Pace, RunRow, Tally,
 };
-use super::submit::{key, place};
+use super::submit::place;
 use super::{AccountId, BuildId, BuildSummary, Ledger, LedgerError, PayloadPlace, State};
 
 const ACCOUNT: &str = "SELECT id, supplier, number, state, origin, wave, verdict, lower(hex(digest)), \
@@ -60,31 +58,6 @@ impl Ledger {
             params![number, supplier],
             account_row,
         )
-    }
-
-    /// Up to `limit` accounts in `state`, in the order of their names.
-    pub fn accounts_in(&self, state: State, limit: usize) -> Result<Vec<AccountRow>, LedgerError> {
-        self.rows(
-            "list accounts",
-            &format!("{ACCOUNT} WHERE state = ? ORDER BY supplier, number LIMIT ?"),
-            params![state, limit as i64],
-            account_row,
-        )
-    }
-
-    /// Shows `visit` every account, in the order of their names, until it breaks off.
-    pub fn for_each_account(&self, mut visit: impl FnMut(AccountRow) -> ControlFlow<()>) -> Result<(), LedgerError> {
-        let mut walk = || {
-            let mut statement = self.connection.prepare_cached(&format!("{ACCOUNT} ORDER BY supplier, number"))?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                if visit(account_row(row)?).is_break() {
-                    break;
-                }
-            }
-            Ok(())
-        };
-        walk().map_err(|e| self.sql("list accounts", e))
     }
 
     /// Where the account's newest payload lies, if it has one.
@@ -356,15 +329,5 @@ impl Ledger {
             },
         )?;
         Ok(rows.into_iter().next())
-    }
-
-    /// The names of the accounts in `state`, in order, at most `limit`.
-    pub fn keys_in(&self, state: State, limit: usize) -> Result<Vec<AccountKey>, LedgerError> {
-        self.rows(
-            "list accounts",
-            "SELECT supplier, number FROM account WHERE state = ? ORDER BY supplier, number LIMIT ?",
-            params![state, limit as i64],
-            |row| key(row, 0),
-        )
     }
 }

@@ -117,7 +117,7 @@ impl State {
     /// | `refused`, `errored`, `cancelled` | `ready` (retry) |
     ///
     /// From `sending` on, a build changes nothing: what it made is kept beside what was sent. Everything not listed
-    /// is an [`IllegalTransition`].
+    /// is an [`IllegalTransition`]. Whoever comes to `ready` while the hold list has it goes on to `held` by hold.
     #[expect(clippy::match_same_arms, reason = "the arms follow the table, a group a stage")]
     pub fn next(self, event: Event) -> Result<Self, IllegalTransition> {
         use Event as E;
@@ -173,12 +173,6 @@ impl State {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
-    }
-
-    /// Whether the import has come to an end, good or bad.
-    #[must_use]
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Processed | Self::Refused | Self::Errored | Self::Cancelled)
     }
 }
 

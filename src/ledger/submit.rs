@@ -3,32 +3,79 @@
 //! Changes come in batches and each batch is one transaction, so that the cost of durability is shared by all the
 //! accounts in it. Nothing here waits for the network.
 
+use rusqlite::types::Null;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use crate::account::{AccountKey, Digest};
 
 use super::build::{Source, insert_finding};
-pub use super::change::{Change, Claim, ExchangeKind, ExchangeRecord, Open, Outcome, RemoteStatus, Validation};
+pub use super::change::{
+    Change, Claim, ExchangeKind, ExchangeRecord, Open, Outcome, Prospects, RemoteStatus, Validation,
+};
+use super::operate::wait_if_listed;
 use super::state::Event;
 use super::{AccountId, BuildId, Ledger, LedgerError, PayloadPlace, RunId, State, WriteError, now, stamp};
 
 impl Ledger {
-    /// Up to `limit` accounts that are `ready`, in the order of their rows, behind `after`, of `wave` if one is named.
+    /// Up to `limit` accounts that are `ready` with a payload of a build that is not blocked, in the order of their
+    /// rows, behind `after`, of `wave` if one is named.
     pub fn claims(
         &self,
         after: Option<AccountId>,
         wave: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Claim>, LedgerError> {
-        let sql =
-            format!("{CLAIM} WHERE state = 'ready' AND account.id > ?1 AND {IN_WAVE} ORDER BY account.id LIMIT ?3");
+        let sql = format!("{CLAIM} WHERE {SENDABLE} AND account.id > ?1 AND {IN_WAVE} ORDER BY account.id LIMIT ?3");
         self.rows("tell what is ready", &sql, params![after.map_or(0, |id| id.0), wave, limit as i64], claim)
     }
 
-    /// The account in row `id`, if it is `ready`.
+    /// The account in row `id`, if it is `ready` with a payload of a build that is not blocked.
     pub fn claim(&self, id: AccountId) -> Result<Option<Claim>, LedgerError> {
-        let sql = format!("{CLAIM} WHERE state = 'ready' AND account.id = ?");
+        let sql = format!("{CLAIM} WHERE {SENDABLE} AND account.id = ?");
         Ok(self.rows("tell what is ready", &sql, [id.0], claim)?.pop())
+    }
+
+    /// What may be sent of `wave`, or of all accounts, and what speaks against it.
+    pub fn prospects(&self, wave: Option<&str>) -> Result<Prospects, LedgerError> {
+        let builds = self.rows(
+            "tell what is ready",
+            &format!(
+                "SELECT build.blocked, count(*) FROM account \
+                 JOIN payload ON payload.account = account.id AND payload.digest = account.digest \
+                 JOIN build ON build.id = payload.build \
+                 WHERE state = 'ready' AND {IN_WAVE} GROUP BY build.id ORDER BY build.id"
+            ),
+            params![Null, wave],
+            |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, i64>(1)? as u64)),
+        )?;
+        let mut prospects = Prospects::default();
+        for (blocked, accounts) in builds {
+            match blocked {
+                None => prospects.sendable += accounts,
+                Some(reasons) => {
+                    prospects.blocked += accounts;
+                    for reason in reasons.lines() {
+                        if !prospects.reasons.iter().any(|known| known == reason) {
+                            prospects.reasons.push(reason.to_owned());
+                        }
+                    }
+                }
+            }
+        }
+        let verdicts = self.rows(
+            "count verdicts",
+            &format!("SELECT verdict, count(*) FROM account WHERE {IN_WAVE} GROUP BY verdict"),
+            params![Null, wave],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)? as u64)),
+        )?;
+        for (verdict, accounts) in verdicts {
+            match verdict.as_str() {
+                "ready" => prospects.built_ready = accounts,
+                "rejected" => prospects.built_rejected = accounts,
+                _ => {}
+            }
+        }
+        Ok(prospects)
     }
 
     /// Where a payload of the account lies that was built at some time: the one with this digest.
@@ -92,6 +139,10 @@ impl Ledger {
     }
 }
 
+/// Ready, with a payload of a build that may be sent: what a blocked build made waits until a build that is not blocked
+/// has made it again, whatever other builds came since.
+const SENDABLE: &str = "state = 'ready' AND build.blocked IS NULL";
+
 /// Of the wave in parameter 2, if there is one.
 const IN_WAVE: &str = "(?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account WHERE wave = ?2 \
     AND wave_account.number = account.number AND wave_account.supplier IN ('', account.supplier)))";
@@ -99,7 +150,8 @@ const IN_WAVE: &str = "(?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account WHERE w
 const CLAIM: &str = "SELECT account.id, supplier, number, account.digest, payload.build, block_offset, block_bytes, start, \
     bytes, attempts, EXISTS (SELECT 1 FROM intent WHERE intent.account = account.id AND effective), \
     validated_digest IS account.digest FROM account \
-    JOIN payload ON payload.account = account.id AND payload.digest = account.digest";
+    JOIN payload ON payload.account = account.id AND payload.digest = account.digest \
+    JOIN build ON build.id = payload.build";
 
 fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
     Ok(Claim {
@@ -205,6 +257,7 @@ fn take_event(
         let event = if current.verdict == "gone" { Event::Gone } else { Event::BuiltRejected };
         state = step(transaction, account, state, event)?;
     }
+    let state = wait_if_listed(transaction, account, state)?;
     let origin = match state {
         State::Processed => Some(origin(transaction, account, current, event)?),
         _ => None,

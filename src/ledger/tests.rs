@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Instant;
 
 use super::operate::{AccountName, RetrySelection, RetrySummary};
-use super::submit::{Change, ExchangeKind, ExchangeRecord, Outcome, RemoteStatus};
+use super::submit::{Change, ExchangeKind, ExchangeRecord, Outcome, Prospects, RemoteStatus};
 use super::*;
 use crate::account::AccountKey;
 use crate::finding::{Cell, Finding, Severity};
@@ -33,12 +33,33 @@ impl House {
 
     /// Builds the accounts `number → payload text`; an empty text is a rejected account.
     fn build(&mut self, whole: bool, accounts: &[(&str, &str)]) -> BuildSummary {
-        let mut writer = self.ledger.begin_build(self.run, &build_start(whole)).unwrap();
+        self.build_as(&build_start(whole), accounts, |_| {})
+    }
+
+    /// Builds the accounts of a wave.
+    fn build_wave(&mut self, wave: &str, accounts: &[(&str, &str)], with: fn(&mut BuildWriter<'_>)) -> BuildSummary {
+        self.build_as(&BuildStart { wave: Some(wave.into()), ..build_start(false) }, accounts, with)
+    }
+
+    fn build_as(
+        &mut self,
+        start: &BuildStart,
+        accounts: &[(&str, &str)],
+        with: fn(&mut BuildWriter<'_>),
+    ) -> BuildSummary {
+        let mut writer = self.ledger.begin_build(self.run, start).unwrap();
+        with(&mut writer);
         for (number, text) in accounts {
             let findings = if text.is_empty() { vec![finding("blank")] } else { vec![] };
             writer.account(&BuiltAccount { key: key(number), verdict: verdict(text), findings: &findings }).unwrap();
         }
         writer.finish().unwrap()
+    }
+
+    /// The numbers of the accounts that may be sent.
+    fn claimed(&self) -> Vec<String> {
+        let claims = self.ledger.claims(None, None, 100).unwrap();
+        claims.iter().map(|claim| claim.key.number.to_string()).collect()
     }
 
     fn state(&self, number: &str) -> State {
@@ -385,7 +406,7 @@ fn a_retry_wants_another_payload_or_the_word_same() {
     house.build(true, &[("1", "ONE"), ("2", "two"), ("3", "")]);
     let all = RetrySelection::default();
     let summary = house.ledger.retry(house.run, &all, "corrected").unwrap();
-    assert_eq!(summary, RetrySummary { ready: 1, same_payload: 1, no_payload: 1 });
+    assert_eq!(summary, RetrySummary { ready: 1, same_payload: 1, no_payload: 1, held: 0 });
     assert_eq!(house.state("1"), State::Ready);
     assert!(house.ledger.claims(None, None, 10).unwrap()[0].attempts == 1);
     let by_code = RetrySelection { codes: vec!["invalid_phone_number".into()], same: true, accounts: vec![] };
@@ -406,6 +427,91 @@ fn a_held_account_stays_held_until_it_is_released() {
     assert!(house.ledger.claims(None, None, 10).unwrap().is_empty());
     assert_eq!(house.ledger.release(house.run, &[name("1"), name("2")], "settled").unwrap(), 2);
     assert_eq!((house.state("1"), house.state("2")), (State::Rejected, State::Ready));
+}
+
+#[test]
+fn what_a_blocked_build_made_waits_until_another_build_makes_it_again() {
+    let mut house = House::new();
+    let block = |writer: &mut BuildWriter<'_>| writer.block(&["a file is short".into()]).unwrap();
+    house.build_as(&build_start(true), &[("1", "one"), ("2", "two"), ("3", "")], block);
+    assert_eq!(house.claimed(), [""; 0]);
+    house.build(false, &[("1", "one")]);
+    assert_eq!(house.claimed(), ["1"]);
+    assert_eq!(house.ledger.claim(house.id("2")).unwrap(), None);
+    let prospects = Prospects {
+        sendable: 1,
+        blocked: 1,
+        reasons: vec!["a file is short".into()],
+        built_ready: 2,
+        built_rejected: 1,
+    };
+    assert_eq!(house.ledger.prospects(None).unwrap(), prospects);
+    house.ledger.store_wave("night-1", &[name("1")]).unwrap();
+    let of_wave = house.ledger.prospects(Some("night-1")).unwrap();
+    assert_eq!(of_wave, Prospects { sendable: 1, built_ready: 1, ..Prospects::default() });
+    house.build(true, &[("1", "one"), ("2", "two"), ("3", "three")]);
+    assert_eq!(house.claimed(), ["1", "2", "3"]);
+}
+
+#[test]
+fn a_build_of_a_wave_withdraws_whom_it_misses_of_the_wave_unless_it_has_a_limit() {
+    let mut house = House::new();
+    house.ledger.store_wave("night-1", &[name("1"), name("2"), name("4")]).unwrap();
+    house.build(true, &[("1", "one"), ("2", "two"), ("3", "three"), ("4", "")]);
+    let limited = |writer: &mut BuildWriter<'_>| {
+        writer.limit();
+    };
+    assert_eq!(house.build_wave("night-1", &[("1", "one")], limited).withdrawn, 0);
+    assert_eq!(house.claimed(), ["1", "2", "3"]);
+    assert_eq!(house.build_wave("night-1", &[("1", "one")], |_| {}).withdrawn, 2);
+    assert_eq!((house.state("2"), house.state("4")), (State::Withdrawn, State::Withdrawn));
+    assert_eq!(house.claimed(), ["1", "3"]);
+    assert_eq!(house.ledger.count_findings().unwrap(), [0, 0, 0]);
+    house.build_wave("night-1", &[("1", "one"), ("2", "two"), ("4", "four")], |_| {});
+    assert_eq!(house.claimed(), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn whoever_is_held_while_away_is_held_on_the_way_back() {
+    let mut house = House::new();
+    house.build(true, &[("1", "one"), ("2", "two"), ("3", "three")]);
+    for number in ["1", "2", "3"] {
+        house.intent(number);
+    }
+    house.outcome("1", ExchangeKind::Create, Event::Refused);
+    house.outcome("2", ExchangeKind::Create, Event::Unclear);
+    house.outcome("3", ExchangeKind::Create, Event::Unclear);
+    let listed = ["1", "2", "3"].map(name);
+    assert_eq!(house.ledger.hold(house.run, &listed, "disputed").unwrap(), 0, "none of them is here");
+
+    let all = RetrySelection { same: true, ..RetrySelection::default() };
+    assert_eq!(
+        house.ledger.retry(house.run, &all, "mended").unwrap(),
+        RetrySummary { held: 1, ..RetrySummary::default() }
+    );
+    assert_eq!(house.outcome("2", ExchangeKind::Status, Event::NotReceived), State::Held);
+    house.build(true, &[("1", "one"), ("2", "two"), ("3", "")]);
+    assert_eq!(house.outcome("3", ExchangeKind::Status, Event::NotReceived), State::Rejected);
+    house.build(true, &[("1", "one"), ("2", "two"), ("3", "three")]);
+    assert_eq!(["1", "2", "3"].map(|number| house.state(number)), [State::Held; 3]);
+    assert_eq!(house.claimed(), [""; 0]);
+    assert_eq!(house.ledger.release(house.run, &listed, "settled").unwrap(), 3);
+    assert_eq!(house.claimed(), ["1", "2", "3"]);
+}
+
+#[test]
+fn a_release_with_a_supplier_leaves_the_bare_number_on_the_list() {
+    let mut house = House::new();
+    let of = |supplier: &str| AccountName { supplier: Some(supplier.into()), number: "1".into() };
+    house.build(true, &[("1", "one")]);
+    house.ledger.hold(house.run, &[name("1"), of("A")], "disputed").unwrap();
+    assert_eq!(house.ledger.release(house.run, &[of("A")], "settled at A").unwrap(), 0);
+    assert_eq!(house.state("1"), State::Held);
+    assert_eq!(house.ledger.release(house.run, &[of("B")], "settled at B").unwrap(), 0);
+    house.build(true, &[("1", "one")]);
+    assert_eq!(house.state("1"), State::Held, "the bare number is on the list still");
+    assert_eq!(house.ledger.release(house.run, &[name("1")], "settled").unwrap(), 1);
+    assert_eq!(house.state("1"), State::Ready);
 }
 
 #[test]

@@ -213,9 +213,8 @@ impl Dispatcher {
     async fn spread(&mut self, sample: Option<u64>) -> Result<(), SubmitError> {
         let Some(sample) = sample else { return Ok(()) };
         let wave = self.shared.options.wave.clone();
-        let states = self.shared.writer.ask(move |ledger| ledger.count_by_state(wave.as_deref())).await?;
-        let ready = states.into_iter().find(|(state, _)| *state == State::Ready).map_or(0, |(_, accounts)| accounts);
-        self.stride = ready.checked_div(sample).unwrap_or(u64::MAX).max(1);
+        let prospects = self.shared.writer.ask(move |ledger| ledger.prospects(wave.as_deref())).await?;
+        self.stride = prospects.sendable.checked_div(sample).unwrap_or(u64::MAX).max(1);
         Ok(())
     }
 

@@ -58,6 +58,10 @@ pub(super) struct Outcome {
     validated: u64,
     /// Of those, found wanting.
     validated_refused: u64,
+    /// Accounts left as they are because their payload can't be read.
+    damaged: u64,
+    /// Whether more accounts are ready than `--limit` allowed to take up.
+    limited: bool,
     /// Why it ended before its work did.
     stopped: Option<String>,
     /// Accounts by state at its end.
@@ -248,6 +252,8 @@ fn outcome(session: &mut Session, request: &Request<'_>, summary: Summary) -> Re
         lost: lost(&session.ledger.files()?),
         balances: unbalanced.is_empty(),
         validated_refused: summary.validated_refused,
+        damaged: summary.damaged,
+        limited: summary.limited,
     };
     let code = exit_code(request.work, &ended);
     Ok(Outcome {
@@ -260,6 +266,8 @@ fn outcome(session: &mut Session, request: &Request<'_>, summary: Summary) -> Re
         cancelled: summary.cancelled,
         validated: summary.validated,
         validated_refused: summary.validated_refused,
+        damaged: summary.damaged,
+        limited: summary.limited,
         stopped: summary.stopped.map(|reason| reason.to_string()),
         states,
         foreign,
@@ -282,6 +290,8 @@ struct Ended<'a> {
     lost: u64,
     balances: bool,
     validated_refused: u64,
+    damaged: u64,
+    limited: bool,
 }
 
 /// The exit code of a submission. The first line that holds decides.
@@ -290,10 +300,12 @@ struct Ended<'a> {
 /// | --- | --- |
 /// | the target can't be reached or refuses the credentials | 4 |
 /// | it ended before its work did | 3 |
-/// | validate: a payload was found wanting | 1 |
+/// | a payload was found wanting, or can't be read | 1 |
 /// | accounts are rejected, refused, errored, cancelled or foreign; records were lost; an identity is open | 1 |
 /// | accounts that were to be created are ready or in doubt; ones that were to be followed are submitted or in doubt | 1 |
 /// | nothing of these | 0 |
+///
+/// A limit is a selection: where it left ready accounts alone, `ready` says nothing.
 fn exit_code(work: Work, ended: &Ended<'_>) -> ExitCode {
     let any = |states: &[State]| states.iter().any(|state| ended.states.get(state).is_some_and(|n| *n > 0));
     match ended.stopped {
@@ -301,16 +313,17 @@ fn exit_code(work: Work, ended: &Ended<'_>) -> ExitCode {
         Some(_) => return ExitCode::Stopped,
         None => {}
     }
-    let left: &[State] = match work {
-        Work::Create => &[State::Ready, State::Sending, State::Unknown],
-        Work::Follow => &[State::Submitted, State::Unknown],
-        Work::CreateAndFollow => &[State::Ready, State::Sending, State::Unknown, State::Submitted],
-        Work::Validate { .. } => {
-            return if ended.validated_refused > 0 { ExitCode::Incomplete } else { ExitCode::Complete };
-        }
-    };
+    if ended.validated_refused > 0 || ended.damaged > 0 {
+        return ExitCode::Incomplete;
+    }
+    if work.only_validates() {
+        return ExitCode::Complete;
+    }
+    let uncreated =
+        work.creates() && (any(&[State::Sending, State::Unknown]) || !ended.limited && any(&[State::Ready]));
+    let unfollowed = work.follows() && any(&[State::Submitted, State::Unknown]);
     let badly = any(&[State::Rejected, State::Refused, State::Errored, State::Cancelled]);
-    if badly || any(left) || ended.foreign > 0 || ended.lost > 0 || !ended.balances {
+    if badly || uncreated || unfollowed || ended.foreign > 0 || ended.lost > 0 || !ended.balances {
         return ExitCode::Incomplete;
     }
     ExitCode::Complete
@@ -331,8 +344,21 @@ impl fmt::Display for Outcome {
                 "\nfollowed   {} processed, {} errored, {} cancelled",
                 self.processed, self.errored, self.cancelled
             )?;
+            if self.validated > 0 {
+                write!(
+                    f,
+                    "\nvalidated  {} payloads, {} found wanting and not sent",
+                    self.validated, self.validated_refused
+                )?;
+            }
+        }
+        if self.damaged > 0 {
+            write!(f, "\ndamaged    {} payloads can't be read and were not sent; build again", self.damaged)?;
         }
         write!(f, "\naccounts   {}", states(&self.states))?;
+        if self.limited {
+            write!(f, "\nlimit      reached; more accounts are ready")?;
+        }
         if self.foreign > 0 {
             write!(f, "\nforeign    {} of the processed were imported by somebody else", self.foreign)?;
         }
@@ -372,8 +398,16 @@ mod tests {
 
     fn code(work: Work, state: State, change: impl FnOnce(&mut Ended<'_>)) -> ExitCode {
         let states = BTreeMap::from([(state, 1)]);
-        let mut ended =
-            Ended { stopped: None, states: &states, foreign: 0, lost: 0, balances: true, validated_refused: 0 };
+        let mut ended = Ended {
+            stopped: None,
+            states: &states,
+            foreign: 0,
+            lost: 0,
+            balances: true,
+            validated_refused: 0,
+            damaged: 0,
+            limited: false,
+        };
         change(&mut ended);
         exit_code(work, &ended)
     }
@@ -407,6 +441,9 @@ mod tests {
         assert_eq!(changed(|ended| ended.balances = false), ExitCode::Incomplete);
         assert_eq!(changed(|ended| ended.stopped = Some(&StopReason::Interrupted)), ExitCode::Stopped);
         assert_eq!(changed(|ended| ended.stopped = Some(&StopReason::Unauthorised)), ExitCode::Unreachable);
+        assert_eq!(changed(|ended| ended.damaged = 1), ExitCode::Incomplete);
+        let limited = |state| code(Work::CreateAndFollow, state, |ended| ended.limited = true);
+        assert_eq!((limited(State::Ready), limited(State::Refused)), (ExitCode::Complete, ExitCode::Incomplete));
         let validated = |n| code(Work::Validate { sample: None }, State::Ready, |ended| ended.validated_refused = n);
         assert_eq!((validated(0), validated(1)), (ExitCode::Complete, ExitCode::Incomplete));
     }

@@ -25,8 +25,8 @@ pub struct Claim {
     pub attempts: u32,
     /// Whether an earlier create of ours may have taken effect, so that the target's status is read first.
     pub may_be_there: bool,
-    /// Whether this very payload was validated at the target, with whatever result.
-    pub validated: bool,
+    /// What the target said of this very payload when it was last validated; none: it never was.
+    pub validated: Option<Validation>,
 }
 
 /// What may be sent, and what speaks against it, in accounts.
@@ -129,6 +129,12 @@ impl Validation {
             Self::AlreadyImported => "already_imported",
         }
     }
+
+    /// The validation spelt `text`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Valid, Self::Refused, Self::AlreadyImported].into_iter().find(|known| known.as_str() == text)
+    }
 }
 
 /// Something to make durable.
@@ -142,6 +148,15 @@ pub enum Change {
         digest: Digest,
         /// What was read of the target before, if anything was asked and found.
         baseline: Option<RemoteStatus>,
+    },
+    /// The payload can't be read back as it was built, so nothing can be sent.
+    Damaged {
+        /// Of which account.
+        account: AccountId,
+        /// The build whose payload it is.
+        build: BuildId,
+        /// What is wrong and what to do.
+        reason: String,
     },
     /// The create of the newest intent was never begun.
     Unsent {

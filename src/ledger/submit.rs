@@ -7,6 +7,7 @@ use rusqlite::types::Null;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use crate::account::{AccountKey, Digest};
+use crate::finding::{Finding, Severity};
 
 use super::build::{Source, insert_finding};
 pub use super::change::{
@@ -128,6 +129,7 @@ impl Ledger {
                     Change::Intent { account, digest, baseline } => {
                         write_intent(transaction, run, *account, *digest, baseline.as_ref())
                     }
+                    Change::Damaged { account, build, reason } => write_damage(transaction, *account, *build, reason),
                     Change::Unsent { account } => {
                         let current = current(transaction, *account)?;
                         take_event(transaction, *account, &current, Event::NotSent, &Told::default())
@@ -139,6 +141,9 @@ impl Ledger {
     }
 }
 
+/// The code of the finding that a payload can't be read.
+const DAMAGED: &str = "payload_damaged";
+
 /// Ready, with a payload of a build that may be sent: what a blocked build made waits until a build that is not blocked
 /// has made it again, whatever other builds came since.
 const SENDABLE: &str = "state = 'ready' AND build.blocked IS NULL";
@@ -149,7 +154,7 @@ const IN_WAVE: &str = "(?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account WHERE w
 
 const CLAIM: &str = "SELECT account.id, supplier, number, account.digest, payload.build, block_offset, block_bytes, start, \
     bytes, attempts, EXISTS (SELECT 1 FROM intent WHERE intent.account = account.id AND effective), \
-    validated_digest IS account.digest FROM account \
+    iif(validated_digest IS account.digest, validated_result, NULL) FROM account \
     JOIN payload ON payload.account = account.id AND payload.digest = account.digest \
     JOIN build ON build.id = payload.build";
 
@@ -162,7 +167,7 @@ fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
         place: place(row, 5)?,
         attempts: row.get(9)?,
         may_be_there: row.get(10)?,
-        validated: row.get(11)?,
+        validated: row.get::<_, Option<String>>(11)?.as_deref().and_then(Validation::parse),
     })
 }
 
@@ -184,6 +189,7 @@ fn write_intent(
     let state = step(transaction, account, current.state, Event::Intent)?;
     let attempt = current.attempts + 1;
     let now = now();
+    drop_damage(transaction, account)?;
     transaction
         .prepare_cached(
             "INSERT INTO intent (account, attempt, run, digest, baseline_status, baseline_modified, written_at) \
@@ -202,6 +208,32 @@ fn write_intent(
         .prepare_cached("UPDATE account SET state = ?, attempts = ?, updated_at = ? WHERE id = ?")?
         .execute(params![state, attempt, now, account.0])?;
     Ok(state)
+}
+
+/// Says on the account that its payload can't be read. A build of the account drops it, and so does the next intent.
+fn write_damage(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    build: BuildId,
+    reason: &str,
+) -> Result<State, WriteError> {
+    drop_damage(transaction, account)?;
+    let finding = Finding {
+        code: DAMAGED.into(),
+        severity: Severity::Error,
+        path: String::new(),
+        message: format!("the payload can't be read back as it was built, so it is not sent; build it again: {reason}"),
+        cells: Vec::new(),
+    };
+    insert_finding(transaction, Some(account.0), Source::Local(build), &finding)?;
+    Ok(current(transaction, account)?.state)
+}
+
+fn drop_damage(transaction: &Transaction<'_>, account: AccountId) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("DELETE FROM finding WHERE account = ? AND code = ?")?
+        .execute(params![account.0, DAMAGED])?;
+    Ok(())
 }
 
 fn write_outcome(transaction: &Transaction<'_>, run: RunId, outcome: &Outcome) -> Result<State, WriteError> {

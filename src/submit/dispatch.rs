@@ -1,7 +1,7 @@
 //! Gives out the work: which account takes which step when, and when to stop.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,6 +81,8 @@ pub(super) struct Dispatcher {
     /// The last account claimed.
     cursor: Option<AccountId>,
     claimed: u64,
+    /// Accounts taken up in doubt: one that turns out ready is in hand already, and not claimed.
+    taken_up: HashSet<AccountId>,
     /// No more claims: there are none, or there shall be none.
     exhausted: bool,
     /// Of a sample: every how-manieth claim is taken, and how many were looked at.
@@ -115,6 +117,7 @@ impl Dispatcher {
             polled: false,
             cursor: None,
             claimed: 0,
+            taken_up: HashSet::new(),
             exhausted: false,
             stride: 1,
             looked_at: 0,
@@ -202,6 +205,9 @@ impl Dispatcher {
                 let Some(last) = page.last() else { break };
                 after = Some(last.id);
                 for open in page {
+                    if state == State::Unknown {
+                        self.taken_up.insert(open.id);
+                    }
                     self.put_off(Account::open(open), Step::Read, Duration::ZERO);
                 }
             }
@@ -235,11 +241,14 @@ impl Dispatcher {
         let page = self.shared.writer.ask(move |ledger| ledger.claims(after, wave.as_deref(), PAGE)).await?;
         self.exhausted = page.len() < PAGE;
         for claim in page {
+            if self.taken_up.contains(&claim.id) {
+                continue;
+            }
             if let Some(limit) = self.shared.options.limit
                 && self.claimed >= limit
             {
                 self.exhausted = true;
-                self.summary.stopped.get_or_insert(StopReason::Limit(limit));
+                self.summary.limited = true;
                 break;
             }
             self.cursor = Some(claim.id);
@@ -253,7 +262,9 @@ impl Dispatcher {
         if let Work::Validate { sample } = options.work {
             self.looked_at += 1;
             let taken = (self.looked_at - 1).is_multiple_of(self.stride) && sample.is_none_or(|n| self.claimed < n);
-            if taken && !claim.validated {
+            // One that was found wanting is asked about again: the target may have been mended.
+            let is_open = claim.validated.is_none_or(|validation| validation == Validation::Refused);
+            if taken && is_open {
                 self.claimed += 1;
                 let (account, _) = Account::claimed(claim, options.validate);
                 self.fresh.push_back((account, Step::Validate));
@@ -338,9 +349,17 @@ impl Dispatcher {
     }
 
     /// Takes note of a step that has ended; says whether it ends the run.
-    fn ended(&mut self, done: Done) -> Option<StopReason> {
+    fn ended(&mut self, mut done: Done) -> Option<StopReason> {
         if done.before != State::Submitted {
             self.creating -= 1;
+        }
+        match done.next {
+            Next::Damaged => self.summary.damaged += 1,
+            Next::TooLate => {
+                self.no_more_creates(StopReason::Until);
+                self.summary.stopped.get_or_insert(StopReason::Until);
+            }
+            Next::Step(..) | Next::Finished | Next::GivenUp => {}
         }
         let reply = done.reply?;
         let stop = self.rules.replied(reply, done.began, Instant::now(), done.detail.as_deref());
@@ -349,18 +368,18 @@ impl Dispatcher {
         } else if reply == Reply::Throttled {
             self.shared.limiter.pause(self.shared.policy.first_wait);
         }
-        let stop = stop.or(self.count(&done));
+        let stop = stop.or(self.count(&mut done));
         match done.next {
             Next::Step(_, _) if done.account.state == State::Submitted && !self.shared.options.work.follows() => {}
             Next::Step(next, wait) => self.put_off(done.account, next, wait),
-            Next::Finished => {}
+            Next::Finished | Next::Damaged | Next::TooLate => {}
             Next::GivenUp => self.summary.given_up += 1,
         }
         stop
     }
 
     /// Counts what a step came to; says whether too many accounts have failed.
-    fn count(&mut self, done: &Done) -> Option<StopReason> {
+    fn count(&mut self, done: &mut Done) -> Option<StopReason> {
         let summary = &mut self.summary;
         summary.requests += 1;
         if done.step == Step::Create {
@@ -388,10 +407,15 @@ impl Dispatcher {
         let was_followed = done.before == State::Submitted;
         let meter = if was_followed { &self.meters.follow } else { &self.meters.submit };
         meter.advance(1);
-        match (was_followed, matches!(state, State::Refused | State::Errored)) {
+        // An account that an earlier run submitted is first counted when its import ends.
+        let was_counted = std::mem::replace(&mut done.account.counted, true);
+        match (was_counted, matches!(state, State::Refused | State::Errored)) {
             (false, failed) => self.rules.tried(failed),
             (true, true) => self.rules.failed_later(),
             (true, false) => None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::account::{AccountKey, Digest};
+use crate::clock;
 use crate::finding::Finding;
 use crate::ledger::state::Event;
 use crate::ledger::submit::{Change, Claim, ExchangeKind, ExchangeRecord, Open, Outcome, RemoteStatus, Validation};
@@ -46,6 +47,10 @@ pub(super) struct Account {
     pub(super) state: State,
     /// The payload to send; none for accounts that are followed.
     payload: Option<(Digest, BuildId, PayloadPlace)>,
+    /// Whether that payload is validated before its create.
+    validate_first: bool,
+    /// Whether `[stop] failed` has counted the account as tried.
+    pub(super) counted: bool,
     /// Of the payload in the newest create.
     sent: Option<Digest>,
     baseline: Option<RemoteStatus>,
@@ -63,19 +68,18 @@ pub(super) struct Account {
 impl Account {
     /// An account to be created, and its first step.
     pub(super) fn claimed(claim: Claim, validate: Validate) -> (Self, Step) {
-        let sampled = validate == Validate::Sample && claim.digest.0[0] < SAMPLE_UNDER;
-        let step = if claim.may_be_there {
-            Step::Read
-        } else if (validate == Validate::Always || sampled) && !claim.validated {
-            Step::Validate
-        } else {
-            Step::Create
-        };
         let account = Self {
+            validate_first: is_validated_first(&claim, validate),
             payload: Some((claim.digest, claim.build, claim.place)),
             ..Self::blank(claim.id, claim.key, State::Ready)
         };
+        let step = if claim.may_be_there { Step::Read } else { account.step_to_create() };
         (account, step)
+    }
+
+    /// The step that leads to a create.
+    fn step_to_create(&self) -> Step {
+        if self.validate_first { Step::Validate } else { Step::Create }
     }
 
     /// An account whose status is to be read.
@@ -89,6 +93,8 @@ impl Account {
             key,
             state,
             payload: None,
+            validate_first: false,
+            counted: false,
             sent: None,
             baseline: None,
             missing_since: None,
@@ -97,6 +103,16 @@ impl Account {
             creates: 0,
             polls: 0,
         }
+    }
+}
+
+/// Whether a payload is validated before its create: if the options say so and nothing is known of it, and always if it
+/// was found wanting before, because only another answer opens the way to its create.
+fn is_validated_first(claim: &Claim, validate: Validate) -> bool {
+    match (claim.validated, validate) {
+        (Some(Validation::Refused), _) | (None, Validate::Always) => true,
+        (None, Validate::Sample) => claim.digest.0[0] < SAMPLE_UNDER,
+        (Some(Validation::Valid | Validation::AlreadyImported), _) | (None, Validate::Never) => false,
     }
 }
 
@@ -122,6 +138,10 @@ pub(super) enum Next {
     Finished,
     /// Nothing: there was no usable answer in all the attempts.
     GivenUp,
+    /// Nothing: its payload can't be read.
+    Damaged,
+    /// Nothing: it is too late for its create.
+    TooLate,
 }
 
 /// A step that was taken.
@@ -130,7 +150,7 @@ pub(super) struct Done {
     pub(super) account: Account,
     pub(super) step: Step,
     pub(super) next: Next,
-    /// None: the run was ending, and no request was begun.
+    /// None: no request was begun, because the run was ending, or for want of time or a payload.
     pub(super) reply: Option<Reply>,
     pub(super) began: Instant,
     /// What happened, if there was no usable answer.
@@ -164,7 +184,7 @@ impl Shared {
 
     /// Intent → limiter → POST → outcome.
     async fn create(&self, done: &mut Done, prepared: Prepared) -> Result<(), SubmitError> {
-        let payload = self.payload(&done.account).await?;
+        let Some(payload) = self.payload(done).await? else { return Ok(()) };
         let account = &mut done.account;
         let Some((digest, ..)) = account.payload else { return Ok(()) };
         self.cut(CutPoint::BeforeIntent);
@@ -173,6 +193,12 @@ impl Shared {
         self.cut(CutPoint::AfterIntent);
         if self.limiter.acquire().await == Err(Closed) {
             account.state = self.writer.record(Change::Unsent { account: account.id }).await?;
+            return Ok(());
+        }
+        // The place may have come long after it was asked for.
+        if self.options.until.is_some_and(|until| clock::now() >= until) {
+            account.state = self.writer.record(Change::Unsent { account: account.id }).await?;
+            done.next = Next::TooLate;
             return Ok(());
         }
         done.began = Instant::now();
@@ -205,7 +231,7 @@ impl Shared {
 
     /// Asks what the target thinks of the payload: before a create, or after one that was refused without a word.
     async fn validate(&self, done: &mut Done, prepared: Prepared) -> Result<(), SubmitError> {
-        let payload = self.payload(&done.account).await?;
+        let Some(payload) = self.payload(done).await? else { return Ok(()) };
         let Some((digest, ..)) = done.account.payload else { return Ok(()) };
         if self.limiter.acquire().await == Err(Closed) {
             return Ok(());
@@ -222,6 +248,7 @@ impl Shared {
             (Step::Validate, Some(Validation::Valid | Validation::AlreadyImported))
                 if !self.options.work.only_validates() =>
             {
+                done.account.validate_first = false;
                 again(done, Step::Create, Duration::ZERO)
             }
             _ => Next::Finished,
@@ -257,6 +284,8 @@ impl Shared {
                 let id = done.account.id;
                 // A build may have made another payload since the one that got lost.
                 let claim = self.writer.ask(move |ledger| ledger.claim(id)).await?;
+                done.account.validate_first =
+                    claim.as_ref().is_some_and(|claim| is_validated_first(claim, self.options.validate));
                 done.account.payload = claim.map(|claim| (claim.digest, claim.build, claim.place));
                 self.create_next(done, seen)
             }
@@ -313,7 +342,8 @@ impl Shared {
         if done.account.creates >= self.options.attempts {
             return Next::GivenUp;
         }
-        again(done, Step::Create, Duration::ZERO)
+        let step = done.account.step_to_create();
+        again(done, step, Duration::ZERO)
     }
 
     /// The same step once more, if its attempts allow.
@@ -372,25 +402,27 @@ impl Shared {
         Ok(told.reply)
     }
 
-    async fn payload(&self, account: &Account) -> Result<Vec<u8>, SubmitError> {
-        let Some((digest, build, place)) = account.payload else { return Ok(Vec::new()) };
-        self.payload_at(&account.key, build, place, digest).await
+    /// The payload to send; none if there is none, or none that can be read, which the ledger is told then.
+    async fn payload(&self, done: &mut Done) -> Result<Option<Vec<u8>>, SubmitError> {
+        let Some((digest, build, place)) = done.account.payload else { return Ok(None) };
+        match self.payload_at(build, place, digest).await? {
+            Ok(payload) => Ok(Some(payload)),
+            Err(reason) => {
+                self.writer.record(Change::Damaged { account: done.account.id, build, reason }).await?;
+                done.next = Next::Damaged;
+                Ok(None)
+            }
+        }
     }
 
     async fn payload_at(
         &self,
-        key: &AccountKey,
         build: BuildId,
         place: PayloadPlace,
         digest: Digest,
-    ) -> Result<Vec<u8>, SubmitError> {
+    ) -> Result<Result<Vec<u8>, String>, SubmitError> {
         let payloads = self.payloads.clone();
-        let read = tokio::task::spawn_blocking(move || payloads(build, &place, &digest)).await;
-        match read {
-            Ok(Ok(payload)) => Ok(payload),
-            Ok(Err(reason)) => Err(SubmitError::Payload { account: key.to_string(), reason }),
-            Err(defect) => Err(SubmitError::Payload { account: key.to_string(), reason: defect.to_string() }),
-        }
+        Ok(tokio::task::spawn_blocking(move || payloads(build, &place, &digest)).await?)
     }
 
     /// What the target says went wrong with an import, scrubbed of the values it may quote.
@@ -410,7 +442,7 @@ impl Shared {
             None => None,
         };
         let payload = match place {
-            Some((digest, (build, place))) => self.payload_at(&account.key, build, place, digest).await.ok(),
+            Some((digest, (build, place))) => self.payload_at(build, place, digest).await?.ok(),
             None => None,
         };
         let message = payload.map_or_else(

@@ -157,6 +157,10 @@ pub struct Summary {
     pub validated_refused: u64,
     /// Accounts left as they are for want of a usable answer.
     pub given_up: u64,
+    /// Accounts left as they are because their payload can't be read.
+    pub damaged: u64,
+    /// Whether more accounts were ready than the limit allows to take up.
+    pub limited: bool,
     /// Why the run ended before its work did, if it did.
     pub stopped: Option<StopReason>,
 }
@@ -167,14 +171,6 @@ pub enum SubmitError {
     /// The ledger failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// A payload can't be read back as it was built.
-    #[error("the payload of account {account} can't be read: {reason}")]
-    Payload {
-        /// `supplier/number`.
-        account: String,
-        /// What is wrong and what to do.
-        reason: String,
-    },
     /// The machine refuses what submission needs to run.
     #[error("can't start the threads that send requests")]
     Runtime(#[source] std::io::Error),

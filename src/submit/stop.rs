@@ -15,8 +15,6 @@ const TRIED_AT_LEAST: u64 = 100;
 pub enum StopReason {
     /// Somebody asked it to.
     Interrupted,
-    /// As many accounts were taken up as `--limit` allows, and there are more.
-    Limit(u64),
     /// It is too late for creates.
     Until,
     /// So many requests in a row got no usable answer.
@@ -59,7 +57,6 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Interrupted => f.write_str("interrupted; what was on its way has ended"),
-            Self::Limit(limit) => write!(f, "`--limit {limit}` reached; more accounts are ready"),
             Self::Until => f.write_str("`[stop] until` reached: no creates after it"),
             Self::ConsecutiveFailures(n) => {
                 write!(f, "`[stop] consecutive_failures` reached: {n} requests in a row got no usable answer")

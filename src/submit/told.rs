@@ -86,6 +86,9 @@ pub(super) fn of_validate(outcome: &ValidateOutcome, explains: bool) -> Told {
         ValidateOutcome::Refused(found) => {
             Told::new("refused", Reply::Answered).validation(Validation::Refused).findings(remote(found))
         }
+        ValidateOutcome::AlreadyImported { .. } if explains => Told::new("already_imported", Reply::Answered)
+            .validation(Validation::AlreadyImported)
+            .findings(vec![imported_before()]),
         ValidateOutcome::AlreadyImported { .. } => {
             Told::new("already_imported", Reply::Answered).validation(Validation::AlreadyImported)
         }
@@ -119,6 +122,16 @@ fn unexplained() -> Finding {
     finding("", Some("refused"), "the target refused the account without saying why".to_owned())
 }
 
+/// A create refused without a word, of an account that the target has already.
+fn imported_before() -> Finding {
+    finding(
+        "",
+        Some("account_import_process_already_imported"),
+        "the target refused the create without saying why, and says now that the account was imported already"
+            .to_owned(),
+    )
+}
+
 /// A finding of the target's.
 pub(super) fn finding(path: &str, code: Option<&str>, message: String) -> Finding {
     Finding {
@@ -127,5 +140,22 @@ pub(super) fn finding(path: &str, code: Option<&str>, message: String) -> Findin
         path: path.to_owned(),
         message,
         cells: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_create_refused_without_a_word_is_never_left_without_a_reason() {
+        let imported = || ValidateOutcome::AlreadyImported { kraken_identifier: None };
+        for (outcome, code) in
+            [(ValidateOutcome::Valid, "refused"), (imported(), "account_import_process_already_imported")]
+        {
+            let told = of_validate(&outcome, true);
+            assert_eq!(told.findings.iter().map(|finding| &*finding.code).collect::<Vec<_>>(), [code]);
+            assert!(of_validate(&outcome, false).findings.is_empty(), "before its create, nothing is wrong yet");
+        }
     }
 }

@@ -254,3 +254,28 @@ fn an_account_without_a_name_and_one_with_two_records_are_not_passed_over() {
     assert_eq!(project.column("SELECT DISTINCT code FROM v_findings WHERE code = 'duplicate_account'").len(), 1);
     project.run(0, &["reconcile"]);
 }
+
+#[test]
+fn blank_lines_before_a_header_are_no_header() {
+    let project = Project::new("mappings/guide", "samples/guide");
+    project.settings("run_date = \"2019-09-01\"", "http://127.0.0.1:9");
+    let expected = project.build(0);
+    project.edit("extract/person.csv", |text| format!("\r\n\n{text}"));
+    assert!(project.build(0) == expected);
+    project.edit("extract/person.csv", |text| text.replace("02072343456", "abcde"));
+    project.build(1);
+    let cells = project
+        .column("SELECT file || ':' || record || ':' || line FROM v_findings WHERE code = 'invalid_phone_number'");
+    assert_eq!(cells, ["person.csv:2:5"], "lines are counted from the top of the file");
+    fs::write(project.path("extract/person.csv"), "").unwrap();
+    project.build(1);
+    assert_eq!(project.column("SELECT file FROM v_findings WHERE code = 'empty_file'"), ["person.csv"]);
+}
+
+#[test]
+fn two_documents_do_not_fit_on_standard_output() {
+    let project = Project::new("mappings/guide", "samples/guide");
+    project.settings("run_date = \"2019-09-01\"", "http://127.0.0.1:9");
+    let output = project.run(2, &["build", "--json", "--out", "-"]);
+    assert!(text(&output.stderr).contains("both want standard output"));
+}

@@ -83,3 +83,37 @@ fn a_mapping_carries_its_own_tests() {
     let path = "supply_addresses.0.meter_points.1.meters.0.prepay_details.debt_balance";
     assert!(said.contains(&format!("test example: failed: `{path}` is not as expected")), "{said}");
 }
+
+#[test]
+fn what_can_only_fail_later_is_told_now() {
+    let project = Project::with_mapping("mappings/guide");
+    project.settings("run_date = \"2026-07-01\"", "http://127.0.0.1:9");
+    fs::write(project.path("extract/accounts.csv"), "NO,NAME,BORN\nA,Bob,x\n").unwrap();
+    let mapping = |columns: &str, field: &str| {
+        format!(
+            "[tables.accounts]\nfiles = \"accounts.csv\"\nkey = [\"NO\"]\n[tables.accounts.columns]\n{columns}\n\
+             [account]\ntable = \"accounts\"\n[account.fields]\nimport_supplier = {{ value = \"TENTACLE_ENERGY\" }}\n\
+             external_account_number = \"NO\"\n{field}\n"
+        )
+    };
+    let cases = [
+        ("A = { expr = \"{{ A }}\" }", "billing_name = \"A\""),
+        ("A = { column = \"B\" }\nB = { column = \"A\" }", ""),
+        ("NAMEE = { as = \"integer\" }", ""),
+        ("", "billing_name = { expr = \"{{ NAME | frob }}\" }"),
+        ("", "billing_name = []"),
+        ("", "last_billed_to_date = { column = \"BORN\", format = \"yyyy\" }"),
+        ("", "last_billed_to_date = { column = \"BORN\", format = \"%H\" }"),
+        ("", "transfer_balance = { column = \"BORN\", places = 99 }"),
+        (
+            "",
+            "[entity.custmers]\ntable = \"accounts\"\nparent = [\"NO\"]\n[entity.custmers.fields]\nfamily_name = \"NAME\"",
+        ),
+    ];
+    let told = cases.map(|(columns, field)| {
+        fs::write(project.path("mapping/mapping.toml"), mapping(columns, field)).unwrap();
+        let said = text(&project.run(2, &["lint"]).stdout);
+        said.lines().filter(|line| line.starts_with("error")).collect::<Vec<_>>().join("\n")
+    });
+    insta::assert_snapshot!(told.join("\n---\n"));
+}

@@ -393,6 +393,8 @@ impl Book {
             }
             for (account, finding) in found {
                 match account {
+                    // Another wave's accounts are another wave's matter.
+                    None if self.not_selected(number, &finding) => {}
                     Some(account) => {
                         let known = self.account_findings.entry(account).or_default();
                         if !known.contains(&finding) {
@@ -403,6 +405,14 @@ impl Book {
                 }
             }
         }
+    }
+
+    /// Whether a finding's first cell is in a record of an account that was not selected.
+    fn not_selected(&self, table: usize, finding: &Finding) -> bool {
+        let Some(cell) = finding.cells.first() else { return false };
+        let file = self.tables[table].files.iter().find(|file| file.source.name == cell.file);
+        let row = file.map(|file| u64::from(file.first_row) + cell.record - 1);
+        row.is_some_and(|row| self.buckets[table][row as usize] == Bucket::NotSelected)
     }
 
     /// The account of the object at `position` of `entity`.

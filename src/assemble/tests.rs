@@ -306,3 +306,19 @@ fn fields_are_checked_against_their_constraints() {
         ])
     );
 }
+
+#[test]
+fn a_key_that_cannot_be_read_and_a_control_character_are_told() {
+    let tables =
+        "[tables.people]\nfiles = \"people.csv\"\nkey = [\"P\"]\n[tables.people.columns]\nP = { as = \"integer\" }";
+    let entities = "[entity.customers]\ntable = \"people\"\nparent = [\"NO\"]\norder = [\"P\"]\n[entity.customers.fields]\nfamily_name = \"N\"";
+    let people = "P,NO,N\n1,A,A\u{1b}b\n";
+    let (payload, found) = made(&mapping(tables, "", entities), &[("accounts.csv", "NO\nA\n"), ("people.csv", people)]);
+    assert_eq!(payload, r#"{"customers":[{"family_name":"A\u001bb"}]}"#);
+    assert_eq!(found, owned(&[("control_character", "people.csv:2:N")]));
+    let people = people.replace("1,A", "0x1,A");
+    let (payload, found) =
+        made(&mapping(tables, "", entities), &[("accounts.csv", "NO\nA\n"), ("people.csv", &people)]);
+    assert_eq!(payload, "");
+    assert!(found.contains(&("malformed_integer".to_owned(), "people.csv:2:P".to_owned())), "{found:?}");
+}

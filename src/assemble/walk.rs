@@ -74,6 +74,7 @@ impl<'a> Walk<'a> {
             self.chosen[discriminator] = found.map_or(0, |found| found as u8 + 1);
         }
         let case = plan.case(&self.chosen, &self.plan.discriminators);
+        self.check_order(entity, at);
         let start = self.out.len();
         let missing = self.missing.len();
         self.out.push(b'{');
@@ -87,6 +88,26 @@ impl<'a> Walk<'a> {
             self.required(entity, at, &unmapped.name, None);
         }
         true
+    }
+
+    /// A cell that only gives the object its place must be readable too: a misread key is a wrong place.
+    fn check_order(&mut self, entity: usize, at: usize) {
+        let plan = &self.plan.entities[entity];
+        for (leaf, column) in &plan.only_ordered {
+            if self.view.slices[entity][*leaf].is_fault(at) {
+                let row = Row::new(self.view, entity, at as u32);
+                let (table, source) = row.source();
+                let fault = table.fault(source, plan.leaves[*leaf]);
+                self.findings.push(Finding {
+                    code: fault.map_or("unreadable_cell", |fault| fault.code).into(),
+                    severity: Severity::Error,
+                    path: row.path(None),
+                    message: fault
+                        .map_or_else(|| "the cell cannot be read".to_owned(), |fault| fault.message.to_string()),
+                    cells: vec![table.cell(source, Some(column.clone()))],
+                });
+            }
+        }
     }
 
     /// Ends an object that starts at `start` of the output, or takes it back if nothing came.
@@ -288,7 +309,12 @@ impl<'a> Walk<'a> {
                 Slice::Text(handles) => match handles[at] {
                     TEXT_ABSENT => (Written::Absent, None),
                     TEXT_FAULT => (Written::Faulty, None),
-                    _ => self.text(entity, &handles[at], constraint),
+                    handle => {
+                        if is_escaped(handle) {
+                            self.check_controls(entity, at, field, &handles[at]);
+                        }
+                        self.text(entity, &handles[at], constraint)
+                    }
                 },
                 _ => (Written::Absent, None),
             },
@@ -341,6 +367,15 @@ impl<'a> Walk<'a> {
         });
         let checked = constraint.filter(|constraint| !constraint.takes_any_text(text.len()));
         (Written::Yes, checked.and_then(|constraint| constraint.check_text(self.view.text(entity, handle)).err()))
+    }
+
+    /// A warning about control characters that are no white space: they are sent as they are.
+    fn check_controls(&mut self, entity: usize, at: usize, field: &'a FieldPlan, handle: &'a u64) {
+        let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        if self.view.text(entity, handle).chars().any(odd) {
+            let message = "the text holds a control character, which is sent as it is".to_owned();
+            self.add(entity, at, field, "control_character", Severity::Warning, message);
+        }
     }
 
     fn number(

@@ -39,14 +39,20 @@ pub(super) struct BuildRequest {
 
 /// Runs the command.
 pub(super) fn execute(args: &BuildArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
+    let to_stdout = args.out.as_deref() == Some(Path::new("-"));
+    if to_stdout && console.wants_json() {
+        return Err(Error::Usage {
+            problem: "`--json` and `--out -` both want standard output".into(),
+            hint: Some("write the payloads to a file".into()),
+        });
+    }
     let mut session = Session::begin(project, "build")?;
     let built = session.select(&args.selection).and_then(|(wave, selection)| {
         let request = BuildRequest { selection, wave, out: args.out.clone() };
         build(project, &mut session.ledger, session.run, &request, console)
     });
-    let to_stdout = args.out.as_deref() == Some(Path::new("-"));
     let result = built.and_then(|outcome| {
-        if console.wants_json() && !to_stdout {
+        if console.wants_json() {
             console.document(&outcome)?;
         } else if to_stdout {
             console.note(&outcome.to_string());

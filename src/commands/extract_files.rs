@@ -77,7 +77,7 @@ impl Extract {
 
     /// What the sender promised and did not send.
     pub(super) fn check_manifest(&self, staged: &[StagedTable]) -> Vec<Finding> {
-        let Some(manifest) = &self.manifest else { return Vec::new() };
+        let Some(manifest) = &self.manifest else { return self.empty_files() };
         let name: Arc<str> = manifest.path.file_name().unwrap_or_default().to_string_lossy().into();
         let read: BTreeMap<&str, u64> =
             staged.iter().flat_map(|table| &table.files).map(|file| (&*file.source.name, file.records_read)).collect();
@@ -94,6 +94,9 @@ impl Extract {
                 let message = format!("the sender wrote {records} records into {file}, and {found} were read");
                 Some(finding(*line, Severity::Error, message))
             }
+            None if !manifest.path.with_file_name(file).exists() => {
+                Some(finding(*line, Severity::Error, format!("the manifest names {file}, which is not there")))
+            }
             None => {
                 let message = format!("the manifest names {file}, which no table of the mapping reads");
                 Some(finding(*line, Severity::Warning, message))
@@ -103,6 +106,19 @@ impl Extract {
             cells: vec![Cell { file: (*file).into(), record: 0, line: 1, column: None }],
             ..finding(1, Severity::Warning, format!("{file} is read, and the manifest does not name it"))
         });
-        promised.chain(unpromised).collect()
+        promised.chain(unpromised).chain(self.empty_files()).collect()
+    }
+
+    /// Files without a single byte: more often a copy that failed than a table without records.
+    fn empty_files(&self) -> Vec<Finding> {
+        let empty = self.files().filter(|file| file.header.is_empty());
+        let finding = |file: &SourceFile| Finding {
+            code: "empty_file".into(),
+            severity: Severity::Warning,
+            path: String::new(),
+            message: "the file is empty and has no header, so its table has no records".into(),
+            cells: vec![Cell { file: file.name.clone(), record: 0, line: 1, column: None }],
+        };
+        empty.map(finding).collect()
     }
 }

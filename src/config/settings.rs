@@ -244,8 +244,16 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
+/// The first line of a parser's message, without the value it quotes: that may be a key pasted into the wrong place.
 fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().to_owned()
+    let line = message.lines().next().unwrap_or_default();
+    match line.split_once("string \"").and_then(|(before, rest)| Some((before, rest.rsplit_once('"')?.1))) {
+        Some((before, after)) => format!(
+            "{before}a string{}",
+            after.replace("struct AuthSettings", "a table such as { env = \"VARIABLE\" }")
+        ),
+        None => line.to_owned(),
+    }
 }
 
 #[cfg(test)]

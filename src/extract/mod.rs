@@ -34,6 +34,8 @@ pub struct SourceFile {
     pub modified: SystemTime,
     /// The names in its header; empty when the file is.
     pub header: Vec<String>,
+    /// Physical lines up to the end of the header: 1, unless blank lines stand before it; 0 for an empty file.
+    pub header_lines: u64,
     /// Offset of the first byte after the header.
     pub data_start: u64,
 }
@@ -134,16 +136,16 @@ fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile
     let mut chunk = [0; 16 * 1024];
     let end = loop {
         let read = file.read(&mut chunk).map_err(ExtractError::read(&path))?;
-        if let Some(at) = memchr::memchr(b'\n', &chunk[..read]) {
-            head.extend_from_slice(&chunk[..=at]);
-            break head.len();
-        }
         head.extend_from_slice(&chunk[..read]);
+        if let Some(end) = header_end(&head) {
+            head.truncate(end);
+            break end;
+        }
         if read == 0 || head.len() > record::RECORD_BYTES_MAX {
             break head.len();
         }
     };
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
     let mut cells = csv::ByteRecord::new();
     record::csv_reader(dialect, text)
         .read_byte_record(&mut cells)
@@ -153,8 +155,21 @@ fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile
         .map(|cell| String::from_utf8(cell.trim_ascii().to_vec()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| ExtractError::Header { path: path.clone(), message: "it is not UTF-8".into() })?;
+    let header_lines = memchr::memchr_iter(b'\n', &head).count() as u64;
     let name = path.strip_prefix(directory).unwrap_or(&path).display().to_string().into();
-    Ok(SourceFile { name, path, bytes, modified, header, data_start: end as u64 })
+    Ok(SourceFile { name, path, bytes, modified, header, header_lines, data_start: end as u64 })
+}
+
+/// The end of the first line of `head` that is not blank, if it is there.
+fn header_end(head: &[u8]) -> Option<usize> {
+    let mut start = 0;
+    for end in memchr::memchr_iter(b'\n', head).map(|at| at + 1) {
+        if !head[start..end].trim_ascii().is_empty() {
+            return Some(end);
+        }
+        start = end;
+    }
+    None
 }
 
 impl SourceFile {

@@ -1,5 +1,6 @@
 //! The columns of one table, resolved: what is read of its files, and which columns are made from that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::document::{Problems, did_you_mean};
@@ -14,7 +15,12 @@ pub(super) struct TableCompiler<'m> {
     table: &'m Table,
     mapping: &'m Mapping,
     plan: TablePlan,
+    /// How many declared columns are being resolved, one within the other.
+    depth: usize,
 }
+
+/// The most digits after the point; the rest of a number's 17 stand before it.
+const PLACES_MAX: u32 = 12;
 
 /// Declared columns may name declared columns; this deep, and no deeper.
 const DECLARED_DEPTH_MAX: usize = 8;
@@ -29,6 +35,7 @@ impl<'m> TableCompiler<'m> {
             rest: table.rest,
             reads: Vec::new(),
             unused: table.unused.clone(),
+            declared: table.columns.keys().cloned().collect(),
             templates: Vec::new(),
             leaves: Vec::new(),
             tests: Vec::new(),
@@ -38,7 +45,7 @@ impl<'m> TableCompiler<'m> {
             is_parent: false,
             span: table.span.clone(),
         };
-        Self { table, mapping, plan }
+        Self { table, mapping, plan, depth: 0 }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -53,7 +60,18 @@ impl<'m> TableCompiler<'m> {
         self.plan.is_parent = true;
     }
 
-    pub(super) fn compile_key(&mut self, problems: &mut Problems) {
+    /// Resolves the key, the declared columns and those that may hold line breaks, so that none is wrong unseen.
+    pub(super) fn compile_key(&mut self, defaults: &Defaults, problems: &mut Problems) {
+        for (name, span) in &self.table.dialect.multiline {
+            self.read(name, span);
+        }
+        for (name, line) in &self.table.columns {
+            if self.input(name, &line.span, problems).is_some()
+                && let Some(read_as) = line.read_as
+            {
+                convert(read_as, line, defaults, problems);
+            }
+        }
         for (name, span) in &self.table.key {
             if let Some((input, columns)) = self.input(name, span, problems) {
                 self.plan.key.push(input);
@@ -67,6 +85,11 @@ impl<'m> TableCompiler<'m> {
         numbers.iter().map(|number| self.plan.reads[*number].name.clone()).collect()
     }
 
+    /// The names of the source columns that a leaf reads.
+    pub(super) fn leaf_columns(&self, leaf: usize) -> Vec<Arc<str>> {
+        self.column_names(&self.plan.leaves[leaf].columns)
+    }
+
     fn read(&mut self, name: &str, span: &Span) -> usize {
         let known = self.plan.reads.iter().position(|column| *column.name == *name);
         known.unwrap_or_else(|| {
@@ -77,10 +100,21 @@ impl<'m> TableCompiler<'m> {
 
     /// The text of a source or declared column, and the source columns behind it.
     fn input(&mut self, name: &str, span: &Span, problems: &mut Problems) -> Option<(Input, Vec<usize>)> {
-        let line = match self.table.columns.get(name) {
-            None => return Some(self.cell(name, span)),
-            Some(_) => self.merged(&column_line(name, span), problems)?,
-        };
+        if !self.table.columns.contains_key(name) {
+            return Some(self.cell(name, span));
+        }
+        if self.depth == DECLARED_DEPTH_MAX {
+            problems.add(span, format!("declared columns name each other in a circle, `{name}` among them"), None);
+            return None;
+        }
+        self.depth += 1;
+        let found = self.declared(name, span, problems);
+        self.depth -= 1;
+        found
+    }
+
+    fn declared(&mut self, name: &str, span: &Span, problems: &mut Problems) -> Option<(Input, Vec<usize>)> {
+        let line = self.merged(&column_line(name, span), problems)?;
         let (input, columns) = self.source(&line, problems)?;
         match self.lookup(&line, problems).ok()? {
             None => Some((input, columns)),
@@ -105,6 +139,8 @@ impl<'m> TableCompiler<'m> {
                 return None;
             }
             merged.source = declared.source.clone();
+            // Whatever is wrong with a declared column is wrong where it is declared.
+            merged.span = declared.span.clone();
             merged.read_as = merged.read_as.or(declared.read_as);
             if merged.lookup.is_none() {
                 merged.lookup.clone_from(&declared.lookup);
@@ -152,6 +188,12 @@ impl<'m> TableCompiler<'m> {
             let (input, behind) = self.input(&name, span, problems)?;
             columns.extend(behind);
             variables.push((name, input));
+        }
+        let blank: BTreeMap<&str, &str> =
+            variables.iter().map(|(name, _): &(String, Input)| (name.as_str(), "")).collect();
+        if let Err(error) = environment.get_template("expr").and_then(|template| template.render(blank)) {
+            problems.add(span, format!("`expr` cannot be rendered: {error}"), None);
+            return None;
         }
         self.plan.templates.push(Template { environment, variables });
         Some((Input::Template(self.plan.templates.len() - 1), columns))
@@ -247,10 +289,14 @@ fn column_line(name: &str, span: &Span) -> Line {
 
 /// The conversion that `read_as` and the rest of `line` ask for.
 pub(super) fn convert(read_as: ReadAs, line: &Line, defaults: &Defaults, problems: &mut Problems) -> Option<Convert> {
-    let format = |default: &str, problems: &mut Problems| {
+    let format = |default: &str, of: ReadAs, problems: &mut Problems| {
         let pattern = line.format.as_deref().unwrap_or(default);
-        DateFormat::new(pattern).map_err(|message| problems.add(&line.span, message, None)).ok()
+        DateFormat::new(pattern, of == ReadAs::DateTime).map_err(|message| problems.add(&line.span, message, None)).ok()
     };
+    if line.places.is_some_and(|places| places > PLACES_MAX) {
+        problems.add(&line.span, format!("`places` is at most {PLACES_MAX}"), None);
+        return None;
+    }
     Some(match read_as {
         ReadAs::Text => Convert::Text,
         ReadAs::Integer => Convert::Integer,
@@ -258,14 +304,18 @@ pub(super) fn convert(read_as: ReadAs, line: &Line, defaults: &Defaults, problem
             Convert::Decimal(Scale { shift: 2, places: Some(line.places.unwrap_or(2)) })
         }
         ReadAs::Decimal | ReadAs::Money => Convert::Decimal(Scale { shift: 0, places: line.places }),
-        ReadAs::Date => Convert::Date(format(&defaults.date, problems)?),
+        ReadAs::Date => Convert::Date(format(&defaults.date, ReadAs::Date, problems)?),
         ReadAs::DateTime => {
             let name = line.zone.as_deref().unwrap_or(&defaults.zone);
             let Ok(zone) = name.parse() else {
                 problems.add(&line.span, format!("`{name}` is no time zone (an example: Europe/London)"), None);
                 return None;
             };
-            Convert::DateTime(format(&defaults.datetime, problems)?, zone, line.ambiguous.unwrap_or_default())
+            Convert::DateTime(
+                format(&defaults.datetime, ReadAs::DateTime, problems)?,
+                zone,
+                line.ambiguous.unwrap_or_default(),
+            )
         }
         ReadAs::Bool => {
             let texts = defaults.bool.iter().map(|(text, _)| text.clone()).collect();

@@ -149,7 +149,7 @@ impl<'m> Compiler<'m> {
         names.sort_unstable();
         for (_, name) in names {
             let mut table = TableCompiler::new(&self.mapping.tables[name], self.mapping);
-            table.compile_key(&mut self.problems);
+            table.compile_key(self.defaults, &mut self.problems);
             self.tables.push(table);
         }
     }
@@ -200,6 +200,7 @@ impl<'m> Compiler<'m> {
             is_list: node.is_none_or(|node| node.kind != Kind::Object),
             leaves: Vec::new(),
             order: Vec::new(),
+            only_ordered: Vec::new(),
             fields: Vec::new(),
             layout: Vec::new(),
             scalar: None,
@@ -241,6 +242,7 @@ impl<'m> Compiler<'m> {
     }
 
     fn compile_order(&mut self, entity: &'m Entity, parent: Option<&Entity>, plan: &mut EntityPlan) {
+        let written = plan.leaves.len();
         let table = &mut self.tables[plan.table];
         for by in &entity.order {
             if let Some(leaf) = table.order_leaf(&by.column, &by.span, self.defaults, &mut self.problems) {
@@ -260,6 +262,9 @@ impl<'m> Compiler<'m> {
                 plan.order.push((use_leaf(&mut plan.leaves, leaf), false));
             }
         }
+        plan.only_ordered = (written..plan.leaves.len())
+            .filter_map(|at| Some((at, table.leaf_columns(plan.leaves[at]).into_iter().next()?)))
+            .collect();
     }
 
     pub(super) fn table_number(&self, name: &str) -> usize {

@@ -33,12 +33,12 @@ use crate::contract::Contract;
 
 /// Reads the mapping in `directory` and resolves it against `contract`; every problem found, at once.
 pub fn load(directory: &Path, contract: &Arc<Contract>) -> Result<Plan, Vec<Problem>> {
-    let (mapping, defaults) = read::read(directory)?;
+    let (mapping, defaults) = read::read(directory, contract)?;
     compile::compile(&mapping, &defaults, contract)
 }
 
 /// The same for the mapping `text`, with lookups in `directory/lookups`.
 pub fn load_text(directory: &Path, text: &str, contract: &Arc<Contract>) -> Result<Plan, Vec<Problem>> {
-    let (mapping, defaults) = read::read_text(directory, &directory.join("mapping.toml"), text)?;
+    let (mapping, defaults) = read::read_text(directory, &directory.join("mapping.toml"), text, contract)?;
     compile::compile(&mapping, &defaults, contract)
 }

@@ -49,6 +49,8 @@ pub struct TablePlan {
     pub reads: Vec<ReadColumn>,
     /// Source columns waived by name.
     pub unused: Vec<(String, Span)>,
+    /// The names of the declared columns.
+    pub declared: Vec<String>,
     /// Templates rendered for every record, before anything else.
     pub templates: Vec<Template>,
     /// The columns that are made.
@@ -172,6 +174,8 @@ pub struct EntityPlan {
     pub leaves: Vec<usize>,
     /// How its objects are ordered below one parent, by number in `leaves`; true: largest first.
     pub order: Vec<(usize, bool)>,
+    /// Leaves that only the order reads, by number in `leaves`, with the source column of each.
+    pub only_ordered: Vec<(usize, Arc<str>)>,
     /// Its fields.
     pub fields: Vec<FieldPlan>,
     /// What is written, keys in byte order.
@@ -328,12 +332,13 @@ impl Plan {
     pub fn check_header(&self, table: usize, file: &str, header: &[String]) -> Vec<Problem> {
         let plan = &self.tables[table];
         let mut problems = Problems::new(&self.file, &self.text);
-        let known = || header.iter().map(String::as_str);
+        let known = || header.iter().chain(&plan.declared).map(String::as_str);
         for column in &plan.reads {
             match header.iter().filter(|name| **name == *column.name).count() {
                 1 => {}
                 0 => {
-                    let help = super::document::did_you_mean(&column.name, known());
+                    let others = known().filter(|name| **name != *column.name);
+                    let help = super::document::did_you_mean(&column.name, others);
                     problems.add(&column.span, format!("{file} has no column `{}`", column.name), help);
                 }
                 _ => problems.add(&column.span, format!("{file} has more than one column `{}`", column.name), None),

@@ -12,6 +12,7 @@ use super::model::{
     Ambiguous, Condition, Dialect, Entity, Field, Line, Mapping, OnFault, OnLost, OrderBy, ReadAs, Rest, Source, Span,
     Table, Unit,
 };
+use crate::contract::Contract;
 
 /// What `[defaults]` says; every line may override it.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ impl Default for Defaults {
 }
 
 /// Reads `directory/mapping.toml` and the lookups it names.
-pub fn read(directory: &Path) -> Result<(Mapping, Defaults), Vec<Problem>> {
+pub fn read(directory: &Path, contract: &Contract) -> Result<(Mapping, Defaults), Vec<Problem>> {
     let file = directory.join("mapping.toml");
     let text = std::fs::read_to_string(&file).map_err(|error| {
         let mut problems = Problems::new(&file, "");
@@ -49,11 +50,16 @@ pub fn read(directory: &Path) -> Result<(Mapping, Defaults), Vec<Problem>> {
         );
         problems.into_sorted()
     })?;
-    read_text(directory, &file, &text)
+    read_text(directory, &file, &text, contract)
 }
 
 /// Reads the mapping `text` as if it stood in `file`; lookups are looked for in `directory/lookups`.
-pub fn read_text(directory: &Path, file: &Path, text: &str) -> Result<(Mapping, Defaults), Vec<Problem>> {
+pub fn read_text(
+    directory: &Path,
+    file: &Path,
+    text: &str,
+    contract: &Contract,
+) -> Result<(Mapping, Defaults), Vec<Problem>> {
     let mut problems = Problems::new(file, text);
     let document = match DeTable::parse(text) {
         Ok(document) => document,
@@ -84,6 +90,11 @@ pub fn read_text(directory: &Path, file: &Path, text: &str) -> Result<(Mapping, 
     }
     if let Some(node) = root.get("entity") {
         for (path, span, node) in node.entries(&mut problems) {
+            if contract.field(path).is_none() {
+                let help = contract.nearest(path).map(|near| format!("did you mean `{near}`?"));
+                problems.add(&span, format!("the contract has no `{path}`"), help);
+                continue;
+            }
             match read_entity(path, node, &mapping.entities, &mut problems) {
                 Some(entity) if mapping.entities.iter().any(|known| known.path == entity.path) => {
                     problems.add(&span, format!("entity `{path}` stands twice"), None);
@@ -246,6 +257,9 @@ fn read_order(node: Node<'_>, problems: &mut Problems) -> Vec<OrderBy> {
 
 fn read_lines(node: Node<'_>, problems: &mut Problems) -> Vec<Line> {
     if node.is_array() {
+        if node.list(problems).is_empty() {
+            problems.add(&node.span(), "a field needs one line at least", None);
+        }
         node.list(problems).into_iter().filter_map(|item| read_line(item, None, problems)).collect()
     } else {
         read_line(node, None, problems).into_iter().collect()

@@ -259,13 +259,28 @@ enum Part {
 }
 
 impl DateFormat {
-    /// The format `pattern`; an error says what is wrong with it.
-    pub fn new(pattern: &str) -> Result<Self, String> {
+    /// The format `pattern`, of a date or, `with_time`, of a date and time; an error says what is wrong with it.
+    pub fn new(pattern: &str, with_time: bool) -> Result<Self, String> {
         let unknown = chrono::format::StrftimeItems::new(pattern).any(|item| item == chrono::format::Item::Error);
-        if unknown || pattern.is_empty() {
-            return Err(format!("`{pattern}` is no date format (an example: %d/%m/%Y)"));
+        let format = Self { pattern: pattern.to_owned(), parts: fixed_parts(pattern) };
+        let what = if with_time { "date and time" } else { "date" };
+        let example = if with_time { "%d/%m/%Y %H:%M:%S" } else { "%d/%m/%Y" };
+        if unknown || !format.tells(with_time) {
+            return Err(format!("`{pattern}` is no format of a {what} (an example: {example})"));
         }
-        Ok(Self { pattern: pattern.to_owned(), parts: fixed_parts(pattern) })
+        Ok(format)
+    }
+
+    /// Whether a date written in the format can be read back.
+    fn tells(&self, with_time: bool) -> bool {
+        let Some(example) = NaiveDate::from_ymd_opt(2021, 11, 23).and_then(|date| date.and_hms_opt(13, 45, 0)) else {
+            return false;
+        };
+        let written = example.and_utc().format(&self.pattern).to_string();
+        if with_time {
+            return self.datetime(written.as_bytes()).is_some();
+        }
+        self.date(written.as_bytes()) == Some(example.date())
     }
 
     fn date(&self, text: &[u8]) -> Option<NaiveDate> {
@@ -410,20 +425,22 @@ mod tests {
 
     #[test]
     fn a_date_is_read_strictly() {
-        let date = Convert::Date(DateFormat::new("%d/%m/%Y").unwrap());
+        let date = Convert::Date(DateFormat::new("%d/%m/%Y", false).unwrap());
         assert_eq!(read(&date, "02/01/1970"), Ok(1));
         for text in ["31/02/2019", "1/1/2019", "01/01/19", "01/01/2019 ", "2019-01-01", ""] {
             assert_eq!(read(&date, text), Err("malformed_date"), "{text}");
         }
-        let named = Convert::Date(DateFormat::new("%d-%b-%Y").unwrap());
+        let named = Convert::Date(DateFormat::new("%d-%b-%Y", false).unwrap());
         assert_eq!(read(&named, "02-Jan-1970"), Ok(1));
-        assert!(DateFormat::new("%Q").is_err());
+        for pattern in ["%Q", "", "yyyy", "%H", "%d/%m"] {
+            assert!(DateFormat::new(pattern, false).is_err(), "{pattern}");
+        }
     }
 
     #[test]
     fn a_local_time_knows_its_zone() {
         let convert = |ambiguous| {
-            let format = DateFormat::new("%d/%m/%Y %H:%M:%S").unwrap();
+            let format = DateFormat::new("%d/%m/%Y %H:%M:%S", true).unwrap();
             Convert::DateTime(format, chrono_tz::Europe::London, ambiguous)
         };
         assert_eq!(read(&convert(Ambiguous::Fault), "01/07/1970 01:00:00"), Ok(181 * 86_400));

@@ -257,6 +257,17 @@ impl<'a> Slice<'a> {
             Self::Number(values) => values[a].cmp(&values[b]),
         }
     }
+
+    /// Whether the cell of `row` could not be read.
+    #[must_use]
+    pub fn is_fault(&self, row: usize) -> bool {
+        match self {
+            Self::Text(values) => values[row] == TEXT_FAULT,
+            Self::Code(values) => values[row] == CODE_FAULT,
+            Self::Date(values) => values[row] == DATE_FAULT,
+            Self::Number(values) => values[row] == NUMBER_FAULT,
+        }
+    }
 }
 
 #[cfg(test)]

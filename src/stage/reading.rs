@@ -128,7 +128,7 @@ impl<'p> TableReading<'p> {
         for (&(file, _), region) in self.regions.iter().zip(regions) {
             if file == files.len() {
                 let source = self.files[file].clone();
-                lines = u64::from(!source.header.is_empty());
+                lines = source.header_lines;
                 files.push(StagedFile {
                     source,
                     first_row: row,

@@ -170,8 +170,11 @@ impl RegionRows {
             },
             Some(text) => text,
             None => {
-                let message = "a code of its lookup was expected, or the template failed".to_owned();
-                return self.fault(number, &Misread { code: "unknown_code", message });
+                let (code, message) = match leaf.input {
+                    Input::Template(_) => ("template_failed", "the template fails on this record".to_owned()),
+                    _ => ("unknown_code", "a code of its lookup was expected".to_owned()),
+                };
+                return self.fault(number, &Misread { code, message });
             }
         };
         if text.len() > TEXT_BYTES_MAX {

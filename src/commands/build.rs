@@ -22,9 +22,9 @@ use crate::stage;
 
 use super::build_outcome::{BuildOutcome, Tally, buckets};
 use super::extract_files::Extract;
+use super::open_run::OpenRun;
 use super::payload_output::PayloadOutput;
 use super::quarantine;
-use super::session::Session;
 
 /// What to build.
 #[derive(Debug, Default)]
@@ -46,10 +46,10 @@ pub(super) fn execute(args: &BuildArgs, project: &Project, console: &Console) ->
             hint: Some("write the payloads to a file".into()),
         });
     }
-    let mut session = Session::begin(project, "build")?;
-    let built = session.select(&args.selection).and_then(|(wave, selection)| {
+    let mut open_run = OpenRun::begin(project, "build")?;
+    let built = open_run.select(&args.selection).and_then(|(wave, selection)| {
         let request = BuildRequest { selection, wave, out: args.out.clone() };
-        build(project, &mut session.ledger, session.run, &request, console)
+        build(project, &mut open_run.ledger, open_run.run, &request, console)
     });
     let result = built.and_then(|outcome| {
         if console.wants_json() {
@@ -61,7 +61,7 @@ pub(super) fn execute(args: &BuildArgs, project: &Project, console: &Console) ->
         }
         Ok(if outcome.is_complete() { ExitCode::Complete } else { ExitCode::Incomplete })
     });
-    session.end(result)
+    open_run.end(result)
 }
 
 /// Builds what `request` asks for, and records it in `ledger` under `run`.
@@ -116,6 +116,9 @@ impl Build<'_> {
             inputs: self.inputs()?,
         };
         let mut writer = ledger.begin_build(run, &start)?;
+        if selection.limit.is_some() {
+            writer.limit();
+        }
         let mut tally = Tally::default();
         let rejected = self.make(&book, &mut writer, &mut tally)?;
         for account in rejected {

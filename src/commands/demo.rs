@@ -21,7 +21,7 @@ use crate::ledger::State;
 use crate::report::RunReport;
 use crate::sandbox::{self, AccountReport, RunningSandbox, SandboxOptions};
 
-use super::session::Session;
+use super::open_run::OpenRun;
 use super::{report, run};
 
 /// The sample's project file, in the folder that slipway was checked out to.
@@ -48,21 +48,21 @@ pub(super) fn execute(args: &DemoArgs, overrides: &[String], console: &Console) 
     ));
 
     let interrupt = Interrupt::on_signals()?;
-    let mut session = Session::begin(&project, "demo")?;
-    let result = job(&mut session, &project, &sandbox, &interrupt, console);
-    session.end(result)
+    let mut open_run = OpenRun::begin(&project, "demo")?;
+    let result = job(&mut open_run, &project, &sandbox, &interrupt, console);
+    open_run.end(result)
 }
 
 /// Runs the job, then shows it and judges it.
 fn job(
-    session: &mut Session,
+    open_run: &mut OpenRun,
     project: &Project,
     sandbox: &RunningSandbox,
     interrupt: &Interrupt,
     console: &Console,
 ) -> Result<ExitCode, Error> {
-    let job = run::job(session, &RunArgs::default(), project, interrupt, console)?;
-    let report = RunReport::read(&session.ledger)?;
+    let job = run::job(open_run, &RunArgs::default(), project, interrupt, console)?;
+    let report = RunReport::read(&open_run.ledger)?;
     let page = project.report_folder().join("report.html");
     report::write_page(&report, &page)?;
 

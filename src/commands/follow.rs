@@ -8,19 +8,19 @@ use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::submit::Work;
 
-use super::session::Session;
+use super::open_run::OpenRun;
 use super::submission::{self, Request};
 
 /// Runs the command.
 pub(super) fn execute(args: &FollowArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let interrupt = Interrupt::on_signals()?;
-    let mut session = Session::begin(project, "follow")?;
+    let mut open_run = OpenRun::begin(project, "follow")?;
     let selection = SelectionArgs { wave: args.wave.clone(), limit: None };
-    let result = session.select(&selection).and_then(|(wave, _)| {
+    let result = open_run.select(&selection).and_then(|(wave, _)| {
         let request = Request { work: Work::Follow, wave, limit: None, consent: None };
-        let outcome = submission::submit(&mut session, project, &request, &interrupt, console)?;
+        let outcome = submission::submit(&mut open_run, project, &request, &interrupt, console)?;
         super::tell(console, &outcome)?;
         Ok(outcome.exit_code())
     });
-    session.end(result)
+    open_run.end(result)
 }

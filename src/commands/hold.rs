@@ -10,7 +10,7 @@ use crate::console::Console;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 
-use super::session::{Session, read_accounts};
+use super::open_run::{OpenRun, read_accounts};
 
 /// What became of a list.
 #[derive(Debug, Serialize)]
@@ -26,25 +26,25 @@ struct Told {
 /// Runs `hold`.
 pub(super) fn hold(args: &HoldArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let accounts = read_accounts(&args.file)?;
-    let mut session = Session::begin(project, "hold")?;
-    let held = session.ledger.hold(session.run, &accounts, &args.reason);
+    let mut open_run = OpenRun::begin(project, "hold")?;
+    let held = open_run.ledger.hold(open_run.run, &accounts, &args.reason);
     let result = held.map_err(Error::from).and_then(|changed| {
         super::tell(console, &Told { act: "hold", listed: accounts.len() as u64, changed })?;
         Ok(ExitCode::Complete)
     });
-    session.end(result)
+    open_run.end(result)
 }
 
 /// Runs `release`.
 pub(super) fn release(args: &ReleaseArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let accounts = read_accounts(&args.file)?;
-    let mut session = Session::begin(project, "release")?;
-    let released = session.ledger.release(session.run, &accounts, &args.reason);
+    let mut open_run = OpenRun::begin(project, "release")?;
+    let released = open_run.ledger.release(open_run.run, &accounts, &args.reason);
     let result = released.map_err(Error::from).and_then(|changed| {
         super::tell(console, &Told { act: "release", listed: accounts.len() as u64, changed })?;
         Ok(ExitCode::Complete)
     });
-    session.end(result)
+    open_run.end(result)
 }
 
 impl fmt::Display for Told {

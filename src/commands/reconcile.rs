@@ -12,7 +12,7 @@ use crate::exit_code::ExitCode;
 use crate::ledger::read::IdentityRow;
 use crate::reconcile;
 
-use super::session::Session;
+use super::open_run::OpenRun;
 
 /// The identities, and whether they all balance.
 #[derive(Debug, Serialize)]
@@ -23,15 +23,15 @@ struct Identities {
 
 /// Runs the command.
 pub(super) fn execute(_: &ReconcileArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
-    let mut session = Session::begin(project, "reconcile")?;
+    let mut open_run = OpenRun::begin(project, "reconcile")?;
     let result = (|| {
-        reconcile::reconcile(&mut session.ledger, session.run)?;
-        let identities = session.ledger.identities()?;
+        reconcile::reconcile(&mut open_run.ledger, open_run.run)?;
+        let identities = open_run.ledger.identities()?;
         let balanced = identities.iter().all(|identity| identity.balanced);
         super::tell(console, &Identities { balanced, identities })?;
         Ok(if balanced { ExitCode::Complete } else { ExitCode::Incomplete })
     })();
-    session.end(result)
+    open_run.end(result)
 }
 
 impl fmt::Display for Identities {

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::ledger::operate::{RetrySelection, RetrySummary};
 
-use super::session::{Session, account_name};
+use super::open_run::{OpenRun, account_name};
 
 /// What was put back and what was not.
 #[derive(Debug, Serialize)]
@@ -35,13 +35,13 @@ pub(super) fn execute(args: &RetryArgs, project: &Project, console: &Console) ->
         codes: args.code.iter().cloned().collect(),
         same: args.same,
     };
-    let mut session = Session::begin(project, "retry")?;
-    let retried = session.ledger.retry(session.run, &selection, args.reason.as_deref().unwrap_or_default());
+    let mut open_run = OpenRun::begin(project, "retry")?;
+    let retried = open_run.ledger.retry(open_run.run, &selection, args.reason.as_deref().unwrap_or_default());
     let result = retried.map_err(Error::from).and_then(|RetrySummary { ready, held, same_payload, no_payload }| {
         super::tell(console, &Told { ready, held, same_payload, no_payload })?;
         Ok(if same_payload + no_payload == 0 { ExitCode::Complete } else { ExitCode::Incomplete })
     });
-    session.end(result)
+    open_run.end(result)
 }
 
 impl fmt::Display for Told {

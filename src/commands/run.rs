@@ -15,7 +15,7 @@ use crate::submit::Work;
 
 use super::build::{self, BuildRequest};
 use super::build_outcome::BuildOutcome;
-use super::session::Session;
+use super::open_run::OpenRun;
 use super::submission::{self, Outcome, Request};
 
 /// What a run came to.
@@ -49,17 +49,17 @@ impl fmt::Display for Job {
 /// Runs the command.
 pub(super) fn execute(args: &RunArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let interrupt = Interrupt::on_signals()?;
-    let mut session = Session::begin(project, "run")?;
-    let result = job(&mut session, args, project, &interrupt, console).and_then(|job| {
+    let mut open_run = OpenRun::begin(project, "run")?;
+    let result = job(&mut open_run, args, project, &interrupt, console).and_then(|job| {
         super::tell(console, &job)?;
         Ok(job.exit_code())
     });
-    session.end(result)
+    open_run.end(result)
 }
 
 /// Builds, submits, follows and reconciles.
 pub(super) fn job(
-    session: &mut Session,
+    open_run: &mut OpenRun,
     args: &RunArgs,
     project: &Project,
     interrupt: &Interrupt,
@@ -67,12 +67,12 @@ pub(super) fn job(
 ) -> Result<Job, Error> {
     // The limit is on what is sent: a build of the first few accounts would never come to the others.
     let chosen = SelectionArgs { limit: None, ..args.selection.clone() };
-    let (wave, selection): (_, Selection) = session.select(&chosen)?;
+    let (wave, selection): (_, Selection) = open_run.select(&chosen)?;
     let request = BuildRequest { selection, wave: wave.clone(), out: None };
-    let build = build::build(project, &mut session.ledger, session.run, &request, console)?;
+    let build = build::build(project, &mut open_run.ledger, open_run.run, &request, console)?;
     let limit = args.selection.limit;
     let request = Request { work: Work::CreateAndFollow, wave, limit, consent: Some(&args.consent) };
-    let submission = submission::submit(session, project, &request, interrupt, console).inspect_err(|_| {
+    let submission = submission::submit(open_run, project, &request, interrupt, console).inspect_err(|_| {
         // What the build found is why nothing was sent.
         console.note(&build.to_string());
     })?;

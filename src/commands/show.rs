@@ -14,7 +14,7 @@ use crate::exit_code::ExitCode;
 use crate::ledger::read::{AccountRow, AttemptRow, FindingRow};
 use crate::ledger::{Ledger, LedgerError};
 
-use super::session::account_name;
+use super::open_run::account_name;
 
 /// Findings that are listed.
 const FINDINGS: usize = 1000;

@@ -22,7 +22,7 @@ use crate::reconcile;
 use crate::submit::{Meters, Payloads, StopReason, SubmitOptions, Summary, Validate, Work, drive, retry};
 use crate::target::{Auth, Client, ClientOptions, Envelope};
 
-use super::session::Session;
+use super::open_run::OpenRun;
 
 /// A submission to make.
 #[derive(Debug)]
@@ -85,28 +85,31 @@ impl Outcome {
 
 /// Passes the gates, does the work and reconciles.
 pub(super) fn submit(
-    session: &mut Session,
+    open_run: &mut OpenRun,
     project: &Project,
     request: &Request<'_>,
     interrupt: &Interrupt,
     console: &Console,
 ) -> Result<Outcome, Error> {
     if request.work != Work::Follow {
-        pass_build_gates(&session.ledger, project, request.wave.as_deref())?;
+        pass_build_gates(&open_run.ledger, project, request.wave.as_deref())?;
     }
     if let Some(consent) = request.consent {
-        pass_consent_gate(session, project, consent)?;
+        pass_consent_gate(open_run, project, consent)?;
     }
     let client = client(project)?;
     let reader = PayloadReader::open(&project.payload_folder());
     let payloads: Payloads = Arc::new(move |build, place, digest| {
         reader.read(place, &build.to_string(), digest).map_err(|error| with_cause(&error))
     });
-    let meters = meters(&session.ledger, request, console)?;
+    let meters = meters(&open_run.ledger, request, console)?;
     let summary =
-        drive(&mut session.ledger, session.run, &client, payloads, options(project, request)?, interrupt, &meters)?;
+        drive(&mut open_run.ledger, open_run.run, &client, payloads, options(project, request)?, interrupt, &meters)?;
     drop(meters);
-    outcome(session, request, summary)
+    if let Some(reason) = summary.stopped.as_ref().filter(|reason| reason.is_target()) {
+        console.warn(&reason.to_string());
+    }
+    outcome(open_run, request, summary)
 }
 
 /// What the builds say against sending: the newest one, and those that made the payloads that would be sent.
@@ -151,12 +154,12 @@ fn pass_build_gates(ledger: &Ledger, project: &Project, wave: Option<&str>) -> R
 }
 
 /// Production wants to be named.
-fn pass_consent_gate(session: &mut Session, project: &Project, consent: &ConsentArgs) -> Result<(), Error> {
+fn pass_consent_gate(open_run: &mut OpenRun, project: &Project, consent: &ConsentArgs) -> Result<(), Error> {
     if project.target.environment != Environment::Production {
         return Ok(());
     }
     if !consent.yes {
-        let ready = count(&session.ledger, State::Ready)?;
+        let ready = count(&open_run.ledger, State::Ready)?;
         return Err(Error::Refused {
             problem: format!(
                 "{} is production, and {ready} accounts of {} would go there",
@@ -166,7 +169,7 @@ fn pass_consent_gate(session: &mut Session, project: &Project, consent: &Consent
             hint: Some("say `--yes` to send them".into()),
         });
     }
-    session.ledger.consent(session.run, "yes", consent.reason.as_deref().unwrap_or_default())?;
+    open_run.ledger.consent(open_run.run, "yes", consent.reason.as_deref().unwrap_or_default())?;
     Ok(())
 }
 
@@ -236,20 +239,20 @@ fn meters(ledger: &Ledger, request: &Request<'_>, console: &Console) -> Result<M
 }
 
 /// Reconciles, and judges.
-fn outcome(session: &mut Session, request: &Request<'_>, summary: Summary) -> Result<Outcome, Error> {
-    let identities = reconcile::reconcile(&mut session.ledger, session.run)?;
+fn outcome(open_run: &mut OpenRun, request: &Request<'_>, summary: Summary) -> Result<Outcome, Error> {
+    let identities = reconcile::reconcile(&mut open_run.ledger, open_run.run)?;
     let unbalanced: Vec<String> = identities
         .iter()
         .filter(|identity| identity.left != identity.right)
         .map(|identity| format!("{}: {} is not {}", identity.name, identity.left, identity.right))
         .collect();
-    let states: BTreeMap<State, u64> = session.ledger.count_by_state(request.wave.as_deref())?.into_iter().collect();
-    let foreign = session.ledger.tally()?.foreign;
+    let states: BTreeMap<State, u64> = open_run.ledger.count_by_state(request.wave.as_deref())?.into_iter().collect();
+    let foreign = open_run.ledger.tally()?.foreign;
     let ended = Ended {
         stopped: summary.stopped.as_ref(),
         states: &states,
         foreign,
-        lost: lost(&session.ledger.files()?),
+        lost: lost(&open_run.ledger.files()?),
         balances: unbalanced.is_empty(),
         validated_refused: summary.validated_refused,
         damaged: summary.damaged,

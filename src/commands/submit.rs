@@ -8,18 +8,18 @@ use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::submit::Work;
 
-use super::session::Session;
+use super::open_run::OpenRun;
 use super::submission::{self, Request};
 
 /// Runs the command.
 pub(super) fn execute(args: &SubmitArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let interrupt = Interrupt::on_signals()?;
-    let mut session = Session::begin(project, "submit")?;
-    let result = session.select(&args.selection).and_then(|(wave, _)| {
+    let mut open_run = OpenRun::begin(project, "submit")?;
+    let result = open_run.select(&args.selection).and_then(|(wave, _)| {
         let request = Request { work: Work::Create, wave, limit: args.selection.limit, consent: Some(&args.consent) };
-        let outcome = submission::submit(&mut session, project, &request, &interrupt, console)?;
+        let outcome = submission::submit(&mut open_run, project, &request, &interrupt, console)?;
         super::tell(console, &outcome)?;
         Ok(outcome.exit_code())
     });
-    session.end(result)
+    open_run.end(result)
 }

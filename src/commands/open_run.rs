@@ -13,14 +13,14 @@ use crate::ledger::{Ledger, RunId, RunStart, TargetIdentity};
 
 /// An open ledger with a run begun in it.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct OpenRun {
     /// The ledger.
     pub(super) ledger: Ledger,
     /// The run.
     pub(super) run: RunId,
 }
 
-impl Session {
+impl OpenRun {
     /// Opens the project's ledger and begins a run of `command`.
     pub(super) fn begin(project: &Project, command: &str) -> Result<Self, Error> {
         std::fs::create_dir_all(&project.state)

@@ -248,6 +248,9 @@ pub struct SandboxArgs {
     /// How it refuses a payload: nested, standard or opaque
     #[arg(long, value_name = "SHAPE", default_value_t)]
     pub refusals: RefusalShape,
+    /// Serve no v1 lists of imports, as a tenant may
+    #[arg(long)]
+    pub no_lists: bool,
     /// The same seed meets the same accounts with the same faults
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,

@@ -11,8 +11,8 @@ use slipway::sandbox::{
     self, AccountReport, Chosen, Counts, Faults, Pace, RefusalShape, RunningSandbox, SandboxOptions,
 };
 use slipway::target::{
-    Auth, Client, ClientOptions, CreateOutcome, Envelope, ImportStatus, RemoteFinding, Status, StatusOutcome,
-    TaskParams, ValidateOutcome,
+    Auth, Client, ClientOptions, CreateOutcome, Envelope, ImportList, ImportStatus, ListOutcome, RemoteFinding, Status,
+    StatusOutcome, TaskParams, ValidateOutcome,
 };
 
 const SUPPLIER: &str = "EDF _DEENERGISED";
@@ -93,6 +93,30 @@ async fn an_account_is_created_once_and_followed_to_its_end() {
     let counts = sandbox.counts();
     assert_eq!((counts.requests, counts.validates, counts.creates, counts.status_reads), (7, 1, 2, 4));
     assert_eq!(counts.replies.into_iter().collect::<Vec<_>>(), [(200, 4), (201, 1), (400, 1), (404, 1)]);
+}
+
+#[tokio::test]
+async fn the_lists_tell_who_is_staged_and_who_exists() {
+    let faults = Faults { imported: chosen("9"), ..Faults::default() };
+    let sandbox = start(SandboxOptions { pace: Pace::Polls(1), faults, ..SandboxOptions::default() });
+    let client = plain_client(&sandbox);
+    for number in ["1", "2"] {
+        assert_eq!(create(&client, number).await, CreateOutcome::Scheduled);
+    }
+    let end = found(&client, "2").await;
+    for (list, expected) in
+        [(ImportList::Pending, &["1"][..]), (ImportList::Imported, &["2", "9"]), (ImportList::All, &["1", "2", "9"])]
+    {
+        let ListOutcome::Found(imports) = client.imports(list, SUPPLIER).await.outcome else { panic!("{list:?}") };
+        let numbers: Vec<_> = imports.iter().map(|import| import.external_account_number.as_str()).collect();
+        assert_eq!(numbers, expected);
+        let own = imports.iter().find(|import| import.external_account_number == "2");
+        assert!(own.is_none_or(|own| own.kraken_account_number == end.kraken_identifier), "{own:?}");
+    }
+    assert_eq!((sandbox.counts().lists, sandbox.counts().others), (3, 0));
+    let without = start(SandboxOptions { lists: false, ..SandboxOptions::default() });
+    let outcome = plain_client(&without).imports(ImportList::All, SUPPLIER).await.outcome;
+    assert_eq!(outcome, ListOutcome::NotServed("HTTP 404".to_owned()));
 }
 
 #[tokio::test]

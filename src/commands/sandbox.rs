@@ -46,6 +46,7 @@ fn options(args: &SandboxArgs) -> Result<SandboxOptions, Error> {
         api_key: args.api_key_env.as_ref().map(read_key).transpose()?.flatten(),
         envelope: args.envelope,
         refusals: args.refusals,
+        lists: !args.no_lists,
         pace,
         seed: args.seed,
         faults: Faults {

@@ -17,6 +17,7 @@ pub(super) enum Endpoint {
     Validate,
     Create,
     Status,
+    List,
     Other,
 }
 
@@ -31,6 +32,9 @@ pub struct Counts {
     pub creates: u64,
     /// Of them, those to read a status.
     pub status_reads: u64,
+    /// Of them, those to read a v1 list of imports.
+    #[serde(default)]
+    pub lists: u64,
     /// Of them, those to no endpoint at all.
     pub others: u64,
     /// Replies by HTTP status.
@@ -61,6 +65,7 @@ impl Counter {
             Endpoint::Validate => &mut counts.validates,
             Endpoint::Create => &mut counts.creates,
             Endpoint::Status => &mut counts.status_reads,
+            Endpoint::List => &mut counts.lists,
             Endpoint::Other => &mut counts.others,
         } += 1;
 

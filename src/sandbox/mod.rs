@@ -1,4 +1,4 @@
-//! The embedded target: the three v2 endpoints over loopback HTTP, with faults on request and a memory for tests.
+//! The embedded target: the three v2 endpoints and the v1 lists of imports over loopback HTTP, with faults on request and a memory for tests.
 //!
 //! It behaves like a tenant as far as the tenant's published facts go, and where they are silent like the most
 //! awkward target they allow: a second create of an account that is still under way is accepted and counted, so that
@@ -55,6 +55,8 @@ pub struct SandboxOptions {
     pub envelope: Envelope,
     /// The shape of its refusals.
     pub refusals: RefusalShape,
+    /// Whether it serves the v1 lists of imports.
+    pub lists: bool,
     /// How long an import takes.
     pub pace: Pace,
     /// Fixes every choice that looks like chance: the same seed meets the same accounts with the same faults.
@@ -64,13 +66,14 @@ pub struct SandboxOptions {
 }
 
 impl Default for SandboxOptions {
-    /// Any free loopback port, no key, bare bodies, imports done at the second poll, no faults.
+    /// Any free loopback port, no key, bare bodies, lists, imports done at the second poll, no faults.
     fn default() -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             api_key: None,
             envelope: Envelope::Bare,
             refusals: RefusalShape::Nested,
+            lists: true,
             pace: Pace::Polls(2),
             seed: 0,
             faults: Faults::default(),

@@ -21,7 +21,7 @@ use super::check::{self, Problems};
 use super::connection::Cut;
 use super::counts::{Counter, Endpoint};
 use super::faults;
-use super::state::{Accounts, Created, View};
+use super::state::{Accounts, Created, Listed, View};
 use super::{AccountReport, Counts, SandboxOptions};
 use crate::account::AccountKey;
 use crate::target::Status;
@@ -30,6 +30,8 @@ use crate::target::Status;
 const MAX_REQUEST_BYTES: usize = 16 << 20;
 
 const ACCOUNTS: &str = "/v2/data-import/accounts/";
+
+const LISTS: &str = "/v1/data-import/{list}/{supplier}/";
 
 /// Everything the handlers share.
 #[derive(Debug)]
@@ -82,6 +84,7 @@ pub(super) fn router(sandbox: Arc<Sandbox>) -> Router {
         .route(&format!("{ACCOUNTS}validate/"), post(validate))
         .route(ACCOUNTS, post(create))
         .route(&format!("{ACCOUNTS}{{supplier}}/{{number}}/"), get(status))
+        .route(LISTS, get(imports))
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .layer(middleware::from_fn_with_state(Arc::clone(&sandbox), admit));
@@ -97,6 +100,7 @@ fn endpoint(method: &Method, path: &str) -> Endpoint {
         (&Method::POST, Some("")) => Endpoint::Create,
         (&Method::POST, Some("validate/")) => Endpoint::Validate,
         (&Method::GET, Some(_)) => Endpoint::Status,
+        (&Method::GET, None) if path.contains("-account-import-processes/") => Endpoint::List,
         _ => Endpoint::Other,
     }
 }
@@ -215,6 +219,20 @@ fn status_body(view: &View) -> serde_json::Value {
         "modified_at": view.modified_at.to_rfc3339_opts(SecondsFormat::Micros, false),
         "latest_error": latest_error,
     })
+}
+
+/// A v1 list of a supplier's imports.
+async fn imports(State(sandbox): State<Arc<Sandbox>>, Path((list, supplier)): Path<(String, String)>) -> Response {
+    let wanted: fn(&Listed) -> bool = match list.as_str() {
+        _ if !sandbox.options.lists => return nothing_here().await,
+        "pending-account-import-processes" => |import| !import.is_imported(),
+        "imported-account-import-processes" => Listed::is_imported,
+        "all-account-import-processes" => |_| true,
+        _ => return nothing_here().await,
+    };
+    let mut listed = lock(&sandbox.accounts).listed(&supplier, &sandbox.options.faults, Instant::now());
+    listed.retain(wanted);
+    Json(listed).into_response()
 }
 
 /// Like a web server's own page, which is what a wrong base URL meets.

@@ -55,6 +55,22 @@ pub struct AccountReport {
     pub digest: Option<String>,
 }
 
+/// One import as the v1 lists show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Listed {
+    external_account_number: String,
+    /// None while there is no account yet.
+    kraken_account_number: Option<String>,
+    account_created_at: Option<DateTime<Utc>>,
+}
+
+impl Listed {
+    /// Whether the account exists, rather than being staged.
+    pub(super) fn is_imported(&self) -> bool {
+        self.kraken_account_number.is_some()
+    }
+}
+
 /// What a create did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Created {
@@ -205,10 +221,38 @@ impl Accounts {
         reports
     }
 
-    fn time_of(&self, instant: Instant) -> DateTime<Utc> {
-        let (steady, day) = self.epoch;
-        day + TimeDelta::from_std(instant.duration_since(steady)).unwrap_or_default()
+    /// The imports of `supplier` at `now`, in the order of their numbers: those staged and those that exist, ours and
+    /// others', the ones that others imported and nobody has asked for yet as well. A rehearsal is none.
+    pub(super) fn listed(&mut self, supplier: &str, faults: &Faults, now: Instant) -> Vec<Listed> {
+        let (pace, seed, epoch) = (self.pace, self.seed, self.epoch);
+        let listed = |key: &AccountKey, created: Option<Instant>| Listed {
+            external_account_number: key.number.to_string(),
+            kraken_account_number: created.map(|_| kraken_identifier(seed, key)),
+            account_created_at: created.map(|at| time_of(epoch, at)),
+        };
+        let others = faults.imported.numbers.iter().map(|number| AccountKey::new(supplier, number.as_str()));
+        let others: Vec<_> = others.filter(|key| !self.by_key.contains_key(key)).collect();
+        let mut imports: Vec<Listed> = others.iter().map(|key| listed(key, Some(epoch.0))).collect();
+        for (key, account) in self.by_key.iter_mut().filter(|(key, _)| *key.supplier == *supplier) {
+            if faults.imported.contains(seed, "imported", key) {
+                imports.push(listed(key, Some(epoch.0)));
+            } else if let Some(import) = &mut account.import {
+                import.advance(now, pace);
+                imports.push(listed(key, (import.status == Status::Processed).then_some(import.changed)));
+            }
+        }
+        imports.sort_by(|a, b| a.external_account_number.cmp(&b.external_account_number));
+        imports
     }
+
+    fn time_of(&self, instant: Instant) -> DateTime<Utc> {
+        time_of(self.epoch, instant)
+    }
+}
+
+/// The time of day of `instant`, by a moment known on both clocks.
+fn time_of((steady, day): (Instant, DateTime<Utc>), instant: Instant) -> DateTime<Utc> {
+    day + TimeDelta::from_std(instant.duration_since(steady)).unwrap_or_default()
 }
 
 impl Account {
@@ -326,6 +370,22 @@ mod tests {
         let rehearsed_badly = errored("2");
         accounts.create(&submission("2", true), &rehearsed_badly, now);
         assert_eq!(status(&mut accounts, "2", &rehearsed_badly, now), Some(Status::DryRunErrored));
+    }
+
+    #[test]
+    fn lists_show_what_is_staged_and_what_exists_whoever_sent_it() {
+        let numbers = BTreeSet::from(["9".to_owned()]);
+        let faults = Faults { imported: Chosen { one_in: None, numbers }, ..Faults::default() };
+        let (now, mut accounts) = (Instant::now(), Accounts::new(Pace::Polls(1), 0));
+        for number in ["2", "1"] {
+            accounts.create(&submission(number, false), &faults, now);
+        }
+        accounts.create(&submission("3", true), &faults, now);
+        status(&mut accounts, "2", &faults, now);
+        let listed = accounts.listed("S", &faults, now);
+        let told: Vec<_> = listed.iter().map(|l| (&*l.external_account_number, l.is_imported())).collect();
+        assert_eq!(told, [("1", false), ("2", true), ("9", true)], "a rehearsal is no import");
+        assert!(accounts.listed("T", &Faults::default(), now).is_empty());
     }
 
     #[test]

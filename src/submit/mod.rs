@@ -14,12 +14,15 @@
 //! it does: the time a commit takes never bunches requests together. Few creates are prepared ahead, so that few are
 //! in doubt if the process dies.
 //!
+//! Before all that, [`lists`] may ask what the target has already.
+//!
 //! What to do is decided by pure functions: [`retry::decide`], [`resume::resolve`], `stop::Rules`.
 
 mod cut;
 mod dispatch;
 mod exchange;
 mod limiter;
+pub mod lists;
 pub mod resume;
 pub mod retry;
 mod stop;

@@ -14,6 +14,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY
 use reqwest::{RequestBuilder, Response, Url, redirect};
 use secrecy::ExposeSecret;
 
+use super::lists::{self, ImportList, ListOutcome, MAX_LIST_BYTES};
 use super::outcome::{Answer, BodyEnd, NoAnswer, classify_create, classify_status, classify_validate, retry_after};
 use super::{Auth, ClientOptions, CreateOutcome, Envelope, StatusOutcome, TargetError, TaskParams, ValidateOutcome};
 use crate::account::AccountKey;
@@ -35,6 +36,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    base: Arc<str>,
     accounts: Arc<str>,
     envelope: Envelope,
     timeout: Duration,
@@ -90,6 +92,7 @@ impl Client {
         Ok(Self {
             http,
             accounts: format!("{}{ACCOUNTS}", base.as_str().trim_end_matches('/')).into(),
+            base: base.as_str().trim_end_matches('/').into(),
             envelope: options.envelope,
             timeout: options.timeout,
             max_body_bytes: options.max_body_bytes,
@@ -132,6 +135,15 @@ impl Client {
             utf8_percent_encode(&key.number, SEGMENT)
         );
         self.exchange(self.http.get(url), classify_status).await
+    }
+
+    /// Reads a v1 list of the imports of `supplier`, whoever sent them. Its bytes are not kept: they are read into the
+    /// list.
+    pub async fn imports(&self, list: ImportList, supplier: &str) -> Exchange<ListOutcome> {
+        let url = format!("{}{}{}/", self.base, list.path(), utf8_percent_encode(supplier, SEGMENT));
+        let patient = Self { max_body_bytes: MAX_LIST_BYTES, ..self.clone() };
+        let exchange = patient.exchange(self.http.get(url), lists::classify).await;
+        Exchange { raw: Vec::new(), ..exchange }
     }
 
     fn post(&self, url: &str, body: Vec<u8>) -> RequestBuilder {

@@ -11,10 +11,12 @@
 //! outcome  (transport error | answer) → outcome            pure
 //! reply    the body of a refusal → findings                pure
 //! status   the body of a status read → ImportStatus        pure
+//! lists    the body of a v1 list → its imports             pure
 //! scrub    message + payload → message without its values  pure
 //! ```
 
 mod client;
+mod lists;
 mod outcome;
 mod reply;
 mod scrub;
@@ -29,6 +31,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use client::{Client, Exchange};
+pub use lists::{ImportList, ListOutcome, ListedImport};
 pub use outcome::{CreateOutcome, StatusOutcome, ValidateOutcome};
 pub use reply::{MAX_FINDINGS, Refusal, RemoteFinding};
 pub use scrub::{MASK, Scrubber, scrub};

@@ -110,7 +110,7 @@ pub(super) enum BodyEnd {
 
 impl Answer {
     /// The status and what is odd about the body, for outcomes that are no answers.
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match &self.end {
             BodyEnd::Whole => format!("HTTP {}", self.status),
             BodyEnd::TooLong => format!("HTTP {} with a body longer than the limit", self.status),

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use slipway::assemble::{Schema, Selection, View, assemble};
+use slipway::assemble::{Books, Schema, Selection, View, name_accounts};
 use slipway::contract::Contract;
 use slipway::finding::Finding;
 use slipway::mapping;
 use slipway::rules::{self, RuleContext, RuleSet};
-use slipway::stage::{self, MissingFiles};
+use slipway::stage::{self, MissingFiles, Staging};
 
 /// A change to the guide's extract (and mapping) and what the rule says to it.
 struct Case {
@@ -323,9 +323,9 @@ fn check(edits: &[(&str, &str, &str)]) -> (Vec<Finding>, Vec<&'static str>) {
     let contract = Contract::built_in().unwrap();
     let plan = mapping::load_text(&root("mappings/guide"), &text, &contract).unwrap();
     let sources = stage::find_sources(&plan, extract.path(), MissingFiles::AreErrors).unwrap();
-    let tables = stage::load(&plan, sources, &|_| ()).unwrap();
     let plan = Arc::new(plan);
-    let book = assemble(&plan, tables, &Selection::default()).unwrap();
+    let stage = stage::load(&plan, sources, &Staging::in_memory(&|table| name_accounts(&plan, table))).unwrap();
+    let book = Books::open(&stage, &Selection::default()).book(0).unwrap();
     let view = View::new(&book).unwrap();
     let rules = RuleSet::bind(&Schema::new(plan));
     let mut findings = Vec::new();

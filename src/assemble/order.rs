@@ -4,10 +4,8 @@
 //! every entity; only the few below one parent are compared with each other. Sorting whole frames by several columns
 //! costs ten times as much.
 
-use rayon::prelude::*;
-
 use crate::mapping::plan::EntityPlan;
-use crate::stage::column::{Slice, Texts};
+use crate::stage::column::{CODE_ABSENT, DATE_ABSENT, NUMBER_ABSENT, Slice, TEXT_ABSENT, Texts};
 use crate::stage::keys::NO_ROW;
 
 /// The records of an entity in payload order.
@@ -17,16 +15,6 @@ pub struct Placed {
     pub rows: Vec<u32>,
     /// The children of parent `p` are `rows[offsets[p]..offsets[p + 1]]`.
     pub offsets: Vec<u32>,
-}
-
-/// For each of `count` rows of a table, its place among `rows`, or [`NO_ROW`].
-#[must_use]
-pub fn positions(rows: &[u32], count: u32) -> Vec<u32> {
-    let mut positions = vec![NO_ROW; count as usize];
-    for (position, row) in (0..).zip(rows) {
-        positions[*row as usize] = position;
-    }
-    positions
 }
 
 /// Puts the records below their parents: `parents[row]` is the place of a record's parent, or [`NO_ROW`] for a record
@@ -54,40 +42,19 @@ pub fn place(parents: &[u32], parent_count: usize) -> Placed {
     Placed { rows, offsets }
 }
 
-/// How many parents are sorted by one task.
-const PARENTS_A_TASK: usize = 4096;
-
-/// The order of the records below each parent, as the mapping says; ties by whatever else the entity writes.
+/// Puts the records below each parent in order, as the mapping says; ties by whatever else the entity writes, so that
+/// only records of which the payload says the same can change places.
 ///
-/// `columns` are in the order of `offsets`, so that a task reads stretches of them, not single values here and there.
-/// Gives the place of each record before; none if every record is in its place already.
-#[must_use]
-pub fn sort(offsets: &[u32], plan: &EntityPlan, columns: &[Slice<'_>], texts: &Texts) -> Option<Vec<u32>> {
+/// `columns` are the entity's, by row of the table.
+pub fn sort(placed: &mut Placed, plan: &EntityPlan, columns: &[Slice<'_>], texts: &Texts) {
     let order = SortOrder { keys: &plan.order, columns, texts };
-    let mut places: Vec<u32> = (0..offsets.last().copied().unwrap_or_default()).collect();
-    let mut rest = places.as_mut_slice();
-    let mut tasks = Vec::new();
-    for parents in (0..offsets.len().saturating_sub(1)).step_by(PARENTS_A_TASK) {
-        let last = (parents + PARENTS_A_TASK).min(offsets.len() - 1);
-        let (task, after) = rest.split_at_mut((offsets[last] - offsets[parents]) as usize);
-        tasks.push((&offsets[parents..=last], task));
-        rest = after;
+    let mut keyed = order.prefixes(&placed.rows);
+    for group in placed.offsets.windows(2) {
+        order.sort(&mut keyed[group[0] as usize..group[1] as usize]);
     }
-    let moved: Vec<bool> = tasks
-        .into_par_iter()
-        .map(|(offsets, places)| {
-            let mut keyed = Vec::new();
-            let mut moved = false;
-            for group in offsets.windows(2) {
-                let (start, end) = ((group[0] - offsets[0]) as usize, (group[1] - offsets[0]) as usize);
-                if end - start > 1 {
-                    moved |= order.sort(&mut places[start..end], &mut keyed);
-                }
-            }
-            moved
-        })
-        .collect();
-    moved.contains(&true).then_some(places)
+    for (row, (_, sorted)) in placed.rows.iter_mut().zip(keyed) {
+        *row = sorted;
+    }
 }
 
 /// The order of an entity's records.
@@ -99,52 +66,57 @@ struct SortOrder<'a> {
 }
 
 impl SortOrder<'_> {
-    /// Sorts `rows`; tells whether any moved. `keyed` is scratch space.
-    fn sort(&self, rows: &mut [u32], keyed: &mut Vec<(u128, u32)>) -> bool {
-        keyed.clear();
-        keyed.extend(rows.iter().map(|row| (self.prefix(*row as usize), *row)));
-        keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.compare(a.1 as usize, b.1 as usize)));
-        let mut moved = false;
-        for (slot, (_, row)) in rows.iter_mut().zip(keyed.iter()) {
-            moved |= *slot != *row;
-            *slot = *row;
+    fn sort(&self, keyed: &mut [(u128, u32)]) {
+        if keyed.len() > 1 {
+            keyed.sort_unstable_by(|a, b| {
+                a.0.cmp(&b.0).then_with(|| self.compare(a.1 as usize, b.1 as usize)).then(a.1.cmp(&b.1))
+            });
         }
-        moved
     }
 
-    /// The first 128 bits of a record's rank: most pairs differ there, and nothing else is looked at.
-    fn prefix(&self, row: usize) -> u128 {
-        let mut prefix = 0_u128;
-        let mut free = 128;
+    /// The first 128 bits of each record's rank: most pairs differ there, and nothing else is looked at.
+    fn prefixes(&self, rows: &[u32]) -> Vec<(u128, u32)> {
+        let mut keyed: Vec<(u128, u32)> = rows.iter().map(|row| (0, *row)).collect();
+        let mut free = u128::BITS;
         for (column, descending) in self.keys {
-            let (rank, bits, whole) = match &self.columns[*column] {
+            match &self.columns[*column] {
                 // Dates and codes are short: their upper bits say nothing.
-                slice @ Slice::Date(_) => (slice.rank(row, self.texts).0, 32, true),
-                slice @ Slice::Code(_) => (slice.rank(row, self.texts).0, 16, true),
-                slice => {
-                    let (rank, whole) = slice.rank(row, self.texts);
-                    (rank, 64, whole)
+                Slice::Code(codes) => {
+                    free = add(&mut keyed, free, 16, *descending, |row| {
+                        (u64::from(codes[row]), codes[row] == CODE_ABSENT)
+                    });
                 }
-            };
-            let rank = if *descending && !self.is_absent(*column, row) { flip(rank, bits) } else { rank };
+                Slice::Date(days) => {
+                    free = add(&mut keyed, free, 32, *descending, |row| {
+                        (u64::from(days[row].cast_unsigned() ^ (1 << 31)), days[row] == DATE_ABSENT)
+                    });
+                }
+                Slice::Number(numbers) => {
+                    free = add(&mut keyed, free, 64, *descending, |row| {
+                        (numbers[row].cast_unsigned() ^ (1 << 63), numbers[row] == NUMBER_ABSENT)
+                    });
+                }
+                Slice::Text(handles) => {
+                    add(&mut keyed, free, 64, *descending, |row| {
+                        if handles[row] == TEXT_ABSENT {
+                            (0, true)
+                        } else {
+                            (text_rank(self.texts.get(&handles[row])), false)
+                        }
+                    });
+                    // The rank tells only the beginning of a text, so nothing may follow it.
+                    return keyed;
+                }
+            }
             if free == 0 {
-                return prefix;
-            }
-            if bits > free {
-                prefix |= u128::from(rank >> (bits - free));
-                return prefix;
-            }
-            free -= bits;
-            prefix |= u128::from(rank) << free;
-            if !whole {
-                return prefix;
+                break;
             }
         }
-        prefix
+        keyed
     }
 
     fn is_absent(&self, column: usize, row: usize) -> bool {
-        self.columns[column].rank(row, self.texts).0 == 0
+        self.columns[column].is_absent(row)
     }
 
     fn compare(&self, a: usize, b: usize) -> std::cmp::Ordering {
@@ -159,30 +131,49 @@ impl SortOrder<'_> {
     }
 }
 
-/// `rank` of `bits` bits, largest first; 0 stays free for absent.
-fn flip(rank: u64, bits: u32) -> u64 {
-    if bits == 64 { !rank } else { !rank & ((1 << bits) - 1) }
+/// Adds the ranks of a column, of `bits` bits each, to what the `free` bits below are free of; gives how many are left.
+/// Absent ranks first, whichever way the others go.
+fn add(keyed: &mut [(u128, u32)], free: u32, bits: u32, descending: bool, rank: impl Fn(usize) -> (u64, bool)) -> u32 {
+    let ones = u64::MAX >> (64 - bits);
+    for (prefix, row) in keyed {
+        let (rank, absent) = rank(*row as usize);
+        let rank = u128::from(if descending && !absent { !rank & ones } else { rank });
+        *prefix |= if bits > free { rank >> (bits - free) } else { rank << (free - bits) };
+    }
+    free.saturating_sub(bits)
+}
+
+/// The first seven bytes of a text, and how much of it there is, so that "a" ranks before "a\0".
+fn text_rank(text: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let length = text.len().min(7);
+    bytes[..length].copy_from_slice(&text[..length]);
+    bytes[7] = text.len().min(8) as u8 + 1;
+    u64::from_be_bytes(bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stage::column::DATE_ABSENT;
 
     #[test]
     fn records_lie_below_their_parents() {
         let placed = place(&[1, NO_ROW, 0, 1, 2], 4);
         assert_eq!(placed.rows, [2, 0, 3, 4]);
         assert_eq!(placed.offsets, [0, 1, 3, 4, 4]);
-        assert_eq!(positions(&placed.rows, 5), [1, NO_ROW, 0, 2, 3]);
+    }
+
+    fn sorted_by(order: &SortOrder<'_>, rows: &[u32]) -> Vec<u32> {
+        let mut keyed = order.prefixes(rows);
+        order.sort(&mut keyed);
+        keyed.into_iter().map(|(_, row)| row).collect()
     }
 
     fn sorted(dates: &[i32], numbers: &[i64], keys: &[(usize, bool)]) -> Vec<u32> {
         let texts = Texts::default();
         let columns = [Slice::Date(dates), Slice::Number(numbers)];
-        let mut rows: Vec<u32> = (0..dates.len() as u32).collect();
-        SortOrder { keys, columns: &columns, texts: &texts }.sort(&mut rows, &mut Vec::new());
-        rows
+        let rows: Vec<u32> = (0..dates.len() as u32).collect();
+        sorted_by(&SortOrder { keys, columns: &columns, texts: &texts }, &rows)
     }
 
     #[test]
@@ -202,15 +193,22 @@ mod tests {
     }
 
     #[test]
+    fn ranks_follow_the_order_of_bytes() {
+        let sorted = ["", "a", "a\0", "ab", "abcdefg", "abcdefgh", "abcdefghi", "b"];
+        for pair in sorted.windows(2) {
+            assert!(text_rank(pair[0].as_bytes()) <= text_rank(pair[1].as_bytes()), "{pair:?}");
+        }
+        assert!(text_rank(b"") > 0, "a blank text is not an absent one");
+    }
+
+    #[test]
     fn long_texts_that_begin_alike_are_compared_in_full() {
         let mut texts = Texts::default();
         let handles = ["meter 0002", "meter 0001", "meter 00"].map(|text| texts.push(text.as_bytes()));
         let columns = [Slice::Text(&handles)];
         for (descending, expected) in [(false, [2, 1, 0]), (true, [0, 1, 2])] {
-            let mut rows = vec![0, 1, 2];
             let order = SortOrder { keys: &[(0, descending)], columns: &columns, texts: &texts };
-            order.sort(&mut rows, &mut Vec::new());
-            assert_eq!(rows, expected);
+            assert_eq!(sorted_by(&order, &[0, 1, 2]), expected);
         }
     }
 }

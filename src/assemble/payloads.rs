@@ -1,31 +1,28 @@
-//! All payloads of a book: made in parallel, handed over in the order of the accounts.
+//! All payloads of an extract: made book by book in parallel, handed over in the order of the accounts.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use rayon::prelude::*;
-
-use super::book::Book;
+use super::book::Books;
+use super::bucket::Buckets;
 use super::store::{Block, StoreError};
 use super::view::{Row, View};
 use super::walk::Walk;
-use crate::account::Digest;
+use crate::account::{AccountKey, Digest};
 use crate::finding::{Finding, Severity};
 use crate::stage::StageError;
 
-/// How many accounts are made by one task; about a MiB of payloads.
+/// How many accounts are made into one block of the store; about a MiB of payloads.
 const ACCOUNTS_A_BATCH: u32 = 64;
-/// How many batches may wait to be handed over.
-const BATCHES_WAITING: usize = 16;
 /// The largest payload that is sent; in bytes.
 pub const PAYLOAD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// One account, made.
 #[derive(Debug)]
 pub struct Made {
-    /// Its number in the book.
-    pub account: u32,
+    /// Its name.
+    pub key: AccountKey,
     /// Its payload in the batch's bytes and its digest; none: it is rejected.
     pub payload: Option<(Range<usize>, Digest)>,
     /// What was found.
@@ -45,6 +42,24 @@ pub struct Batch {
     pub unlisted: BTreeSet<String>,
 }
 
+/// What a book comes to when all of its accounts are made.
+#[derive(Debug)]
+pub struct BookEnd {
+    /// What became of its records.
+    pub buckets: Buckets,
+    /// Findings about records that no account can be told for.
+    pub findings: Vec<Finding>,
+}
+
+/// What is handed over, in order: the batches of a book, then its end, then those of the next.
+#[derive(Debug)]
+pub enum Handed {
+    /// Some accounts.
+    Batch(Batch),
+    /// The end of a book.
+    End(BookEnd),
+}
+
 /// Looks at one whole account and adds what it finds.
 pub type AccountCheck<'c> = dyn Fn(Row<'_>, &mut Vec<Finding>) + Sync + 'c;
 
@@ -62,34 +77,85 @@ pub enum PayloadError<E> {
     Taker(E),
 }
 
-/// Makes the payloads of every account of `book` and hands them to `take`, batch by batch, in order.
+/// Makes the payloads of every account of `books` and hands them to `take`, in order.
+///
+/// Every thread makes books of its own, in turn with the others. One that is ahead may have `ahead` batches waiting.
 pub fn make<E>(
-    book: &Book,
+    books: &Books<'_>,
+    ahead: usize,
     check: &AccountCheck<'_>,
-    mut take: impl FnMut(Batch) -> Result<(), E>,
+    mut take: impl FnMut(Handed) -> Result<(), E>,
 ) -> Result<(), PayloadError<E>> {
-    let view = View::new(book).map_err(StageError::from)?;
-    let view = &view;
-    let starts: Vec<u32> = (0..book.accounts.len() as u32).step_by(ACCOUNTS_A_BATCH as usize).collect();
-    let window = rayon::current_num_threads() * 2;
+    let threads = rayon::current_num_threads();
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(ahead)).unzip();
     std::thread::scope(|scope| {
-        let (sender, receiver) = sync_channel::<Result<Batch, StoreError>>(BATCHES_WAITING);
-        scope.spawn(move || {
-            for starts in starts.chunks(window) {
-                let batches: Vec<_> = starts.par_iter().map(|start| make_batch(view, *start, check)).collect();
-                for batch in batches {
-                    // The taker has gone: nothing more is wanted.
-                    if sender.send(batch).is_err() {
+        // Dropped when this ends, however it ends, so that nobody waits to hand over what nobody wants.
+        let receivers: Vec<Receiver<Result<Handed, BookError>>> = receivers;
+        // Threads of their own: they wait for each other, which a pool's tasks must not.
+        for (thread, sender) in senders.into_iter().enumerate() {
+            scope.spawn(move || {
+                for number in (thread..books.len()).step_by(threads) {
+                    let wanted = match make_book(books, number, check, &sender) {
+                        Ok(wanted) => wanted,
+                        Err(error) => sender.send(Err(error)).is_ok(),
+                    };
+                    if !wanted {
                         return;
                     }
                 }
+            });
+        }
+        for number in 0..books.len() {
+            // A thread that has ended before its time has panicked, and the scope will tell.
+            while let Ok(handed) = receivers[number % threads].recv() {
+                let handed = handed.map_err(|error| match error {
+                    BookError::Stage(error) => PayloadError::Stage(error),
+                    BookError::Store(error) => PayloadError::Store(error),
+                })?;
+                let ends = matches!(handed, Handed::End(_));
+                take(handed).map_err(PayloadError::Taker)?;
+                if ends {
+                    break;
+                }
             }
-        });
-        for batch in receiver {
-            take(batch?).map_err(PayloadError::Taker)?;
         }
         Ok(())
     })
+}
+
+/// Why a book could not be made.
+enum BookError {
+    Stage(StageError),
+    Store(StoreError),
+}
+
+/// Makes book `number`; tells whether more is wanted.
+fn make_book(
+    books: &Books<'_>,
+    number: usize,
+    check: &AccountCheck<'_>,
+    sender: &SyncSender<Result<Handed, BookError>>,
+) -> Result<bool, BookError> {
+    let mut book = books.book(number).map_err(BookError::Stage)?;
+    let mut rejected = Vec::new();
+    {
+        let view = View::new(&book).map_err(|error| BookError::Stage(error.into()))?;
+        for start in (0..book.accounts.len() as u32).step_by(ACCOUNTS_A_BATCH as usize) {
+            let batch = make_batch(&view, start, check).map_err(BookError::Store)?;
+            let of_batch = (start..).zip(&batch.accounts);
+            rejected.extend(of_batch.filter(|(_, made)| made.payload.is_none()).map(|(account, _)| account));
+            if sender.send(Ok(Handed::Batch(batch))).is_err() {
+                return Ok(false);
+            }
+        }
+    }
+    for account in rejected {
+        book.reject(account);
+    }
+    let mut buckets = Buckets::new(&books.stage.tables);
+    book.count(books.stage, &mut buckets);
+    let end = BookEnd { buckets, findings: std::mem::take(&mut book.findings) };
+    Ok(sender.send(Ok(Handed::End(end))).is_ok())
 }
 
 fn make_batch(view: &View<'_>, start: u32, check: &AccountCheck<'_>) -> Result<Batch, StoreError> {
@@ -118,7 +184,7 @@ fn make_batch(view: &View<'_>, start: u32, check: &AccountCheck<'_>) -> Result<B
             walk.out.push(b'\n');
             Some((range, digest))
         };
-        accounts.push(Made { account, payload, findings });
+        accounts.push(Made { key: book.accounts[account as usize].clone(), payload, findings });
     }
     let bytes = std::mem::take(&mut walk.out);
     Ok(Batch { block: Block::compress(&bytes)?, bytes, accounts, unlisted: walk.unlisted })

@@ -3,43 +3,53 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Book, Selection, assemble};
+use super::payloads::Handed;
+use super::{Books, Buckets, Selection, name_accounts};
 use crate::contract::Contract;
+use crate::finding::Finding;
 use crate::mapping;
-use crate::stage::{self, MissingFiles};
+use crate::stage::{self, MissingFiles, Stage, Staging};
 
-/// The book that `mapping` makes of `files` (name and text). Lookups are files named `lookups/NAME.csv`.
-pub(crate) fn book(mapping: &str, files: &[(&str, &str)]) -> Book {
+/// The extract that `mapping` reads from `files` (name and text). Lookups are files named `lookups/NAME.csv`.
+pub(crate) fn stage(mapping: &str, files: &[(&str, &str)]) -> Stage {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("lookups")).unwrap();
     for (name, text) in files {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
-    book_in(directory.path(), mapping)
+    stage_in(directory.path(), mapping)
 }
 
-/// The book that `mapping` makes of the files in `directory`.
-pub(crate) fn book_in(directory: &Path, mapping: &str) -> Book {
+/// The extract that `mapping` reads from the files in `directory`.
+pub(crate) fn stage_in(directory: &Path, mapping: &str) -> Stage {
     let contract = Contract::built_in().unwrap();
     let plan = match mapping::load_text(directory, mapping, &contract) {
         Ok(plan) => Arc::new(plan),
         Err(problems) => panic!("the mapping has problems: {problems:#?}"),
     };
     let sources = stage::find_sources(&plan, directory, MissingFiles::AreEmpty).unwrap();
-    let tables = stage::load(&plan, sources, &|_| {}).unwrap();
-    assemble(&plan, tables, &Selection::default()).unwrap()
+    stage::load(&plan, sources, &Staging::in_memory(&|table| name_accounts(&plan, table))).unwrap()
 }
 
-/// The payloads of `book` that are not rejected, one a line, and all findings.
-pub(crate) fn payloads(book: &Book) -> (String, Vec<crate::finding::Finding>) {
-    let (mut text, mut findings) = (String::new(), book.findings.clone());
-    let taken = super::payloads::make(book, &|_, _| {}, |batch| {
-        text.push_str(std::str::from_utf8(&batch.bytes).unwrap());
-        findings.extend(batch.accounts.into_iter().flat_map(|account| account.findings));
+/// The payloads of `stage` that are not rejected, one a line, all findings, and what became of the records.
+pub(crate) fn payloads(stage: &Stage) -> (String, Vec<Finding>, Buckets) {
+    let books = Books::open(stage, &Selection::default());
+    let (mut text, mut findings, mut buckets) = (String::new(), books.findings.clone(), books.buckets.clone());
+    let taken = super::payloads::make(&books, 1, &|_, _| {}, |handed| {
+        match handed {
+            Handed::Batch(batch) => {
+                text.push_str(std::str::from_utf8(&batch.bytes).unwrap());
+                findings.extend(batch.accounts.into_iter().flat_map(|account| account.findings));
+            }
+            Handed::End(end) => {
+                findings.extend(end.findings);
+                buckets.merge(&end.buckets);
+            }
+        }
         Ok::<_, std::convert::Infallible>(())
     });
     taken.unwrap();
-    (text, findings)
+    (text, findings, buckets)
 }
 
 #[cfg(test)]
@@ -77,14 +87,14 @@ date_of_birth = "BORN"
 
     #[test]
     fn an_account_is_put_together_from_its_records_in_any_order() {
-        let book = book(
+        let stage = stage(
             MAPPING,
             &[
                 ("accounts.csv", "NO,BALANCE,PATH,START\nB,2.5,,\nA,1.00,\"p\"\"q\",01/02/2020\n"),
                 ("customers.csv", "ID,NO,SEQ,NAME,BORN\n1,A,10,Ten,\n2,B,1,One,03/04/1990\n3,A,9,Nine,\n4,C,1,Lost,\n"),
             ],
         );
-        let (payloads, findings) = payloads(&book);
+        let (payloads, findings, _) = payloads(&stage);
         let expected = concat!(
             r#"{"customers":[{"family_name":"Nine"},{"family_name":"Ten"}],"#,
             r#""dunning_path":{"path_name":"p\"q","start_date":"2020-02-01"},"#,
@@ -101,14 +111,14 @@ date_of_birth = "BORN"
 
     #[test]
     fn a_cell_that_cannot_be_read_rejects_its_account_and_no_other() {
-        let book = book(
+        let stage = stage(
             MAPPING,
             &[
                 ("accounts.csv", "NO,BALANCE,PATH,START\nA,1.00,p,2020-02-01\nB,2.50,,\n"),
                 ("customers.csv", "ID,NO,SEQ,NAME,BORN\n"),
             ],
         );
-        let (payloads, findings) = payloads(&book);
+        let (payloads, findings, _) = payloads(&stage);
         assert!(payloads.starts_with(r#"{"external_account_number":"B""#), "{payloads}");
         assert_eq!(payloads.lines().count(), 1);
         let [finding] = findings.as_slice() else { panic!("one finding: {findings:#?}") };

@@ -1,7 +1,7 @@
 //! What the mapping language says, seen in the payload: one test a feature.
 
-use super::Bucket;
-use super::testing::{book, payloads};
+use super::testing::{payloads, stage};
+use super::{Books, Bucket, Selection};
 use crate::finding::Finding;
 
 /// A mapping of one table of accounts, with `tables`, `fields` of the account and `entities` added.
@@ -16,7 +16,7 @@ fn mapping(tables: &str, fields: &str, entities: &str) -> String {
 
 /// The payload of account `A` without its name, and what was found.
 fn made(mapping: &str, files: &[(&str, &str)]) -> (String, Vec<(String, String)>) {
-    let (payloads, findings) = payloads(&book(mapping, files));
+    let (payloads, findings, _) = payloads(&stage(mapping, files));
     let payload = payloads.lines().next().unwrap_or_default();
     let payload = payload.replace(r#""external_account_number":"A","import_supplier":"S""#, "");
     (payload.replace("{,", "{").replace(",,", ",").replace(",}", "}"), told(&findings))
@@ -222,8 +222,8 @@ fn a_template_joins_texts_and_names_every_cell_it_reads() {
     let mapping = mapping("", fields, "");
     let (payload, _) = made(&mapping, &[("accounts.csv", "NO,FIRST,LAST,D,Y\nA,Bob,Fish,01/02,2020\n")]);
     assert_eq!(payload, r#"{"billing_name":"Bob FISH","last_billed_to_date":"2020-02-01"}"#);
-    let book = book(&mapping, &[("accounts.csv", "NO,FIRST,LAST,D,Y\nA,Bob,Fish,01-02,2020\n")]);
-    let (_, findings) = payloads(&book);
+    let stage = stage(&mapping, &[("accounts.csv", "NO,FIRST,LAST,D,Y\nA,Bob,Fish,01-02,2020\n")]);
+    let (_, findings, _) = payloads(&stage);
     let cells: Vec<String> = findings[0].cells.iter().map(ToString::to_string).collect();
     assert_eq!(cells, ["accounts.csv:2:D", "accounts.csv:2:Y"]);
 }
@@ -247,8 +247,8 @@ fn one_record_twice_is_used_once_and_two_records_of_one_key_reject_their_account
     let (payload, found) = made(&mapping("", fields, ""), &[("accounts.csv", "NO,N\nA,Bob\nB,Ann\nA,Bob\n")]);
     assert_eq!(payload, r#"{"billing_name":"Bob"}"#);
     assert_eq!(found, owned(&[("duplicate_record", "accounts.csv:4")]));
-    let (payloads, findings) =
-        payloads(&book(&mapping("", fields, ""), &[("accounts.csv", "NO,N\nA,Bob\nB,Ann\nA,Bert\n")]));
+    let (payloads, findings, _) =
+        payloads(&stage(&mapping("", fields, ""), &[("accounts.csv", "NO,N\nA,Bob\nB,Ann\nA,Bert\n")]));
     assert_eq!(payloads.lines().count(), 1);
     assert!(findings.iter().any(|finding| &*finding.code == "conflicting_records"));
 }
@@ -257,13 +257,14 @@ fn one_record_twice_is_used_once_and_two_records_of_one_key_reject_their_account
 fn several_files_are_one_table_and_a_lost_record_can_stop_everything() {
     let tables = "on_lost = \"stop\"\ndelimiter = \";\"\ntrim = true";
     let mapping = mapping(tables, "billing_name = \"N\"", "");
-    let book = book(&mapping, &[("accounts-2.csv", "N;NO\n Bob ;A\n"), ("accounts-1.csv", "NO;N\nB;Ann\nC;x;y\n")]);
-    let (payloads, findings) = payloads(&book);
+    let stage = stage(&mapping, &[("accounts-2.csv", "N;NO\n Bob ;A\n"), ("accounts-1.csv", "NO;N\nB;Ann\nC;x;y\n")]);
+    let (payloads, findings, buckets) = payloads(&stage);
     assert_eq!(payloads.lines().count(), 2);
     assert!(payloads.starts_with(r#"{"billing_name":"Bob","external_account_number":"A""#), "{payloads}");
     assert_eq!(told(&findings), owned(&[("record_field_count", "accounts-1.csv:3")]));
-    assert_eq!(book.stopped_by, ["accounts".into()]);
-    assert_eq!(book.buckets[0], [Bucket::Used, Bucket::Quarantined, Bucket::Used]);
+    assert_eq!(Books::open(&stage, &Selection::default()).stopped_by, ["accounts".into()]);
+    let counted = |file| [Bucket::Used, Bucket::Quarantined].map(|bucket| buckets.file(0, file).of(bucket));
+    assert_eq!([counted(0), counted(1)], [[1, 1], [1, 0]]);
 }
 
 #[test]
@@ -275,11 +276,11 @@ fn what_the_contract_requires_must_be_there() {
                     [entity.\"supply_addresses.meter_points\".fields]\nidentifier = \"M\"\nsupply_type = \"F\"\nssc = \"SSC\"";
     let files = |ssc| {
         let points = format!("M,P,F,SSC\n9353824109,1,GAS,{ssc}\n");
-        let book = book(
+        let stage = stage(
             &mapping(tables, "", entities),
             &[("accounts.csv", "NO\nA\n"), ("places.csv", "P,NO,PC\n1,A,W1F 9DE\n"), ("points.csv", &points)],
         );
-        payloads(&book).1
+        payloads(&stage).1
     };
     let codes = |findings: Vec<Finding>| -> Vec<(String, String)> {
         findings.into_iter().map(|finding| (finding.code.to_string(), finding.path)).collect()

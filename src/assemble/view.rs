@@ -12,11 +12,13 @@ use rust_decimal::Decimal;
 use super::book::{Book, parent_of};
 use crate::account::AccountKey;
 use crate::finding::Cell;
-use crate::mapping::plan::{Entry, FieldPlan, Known, LinePlan, Plan, ValuePlan};
+use crate::mapping::plan::{EntityPlan, Entry, FieldPlan, Known, LinePlan, Plan, ValuePlan};
 use crate::mapping::value::{self, CODE_BASE, unpack_integer};
 use crate::stage::column::{
     CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, Slice, TEXT_ABSENT, TEXT_FAULT,
+    Texts,
 };
+use crate::stage::{StageError, StagedTable};
 
 /// The number of an entity that the mapping maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,56 +159,36 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The columns of a book, borrowed once.
+/// The columns of one entity, borrowed once.
 #[derive(Debug)]
-pub struct View<'a> {
-    pub(super) book: &'a Book,
-    pub(super) slices: Vec<Vec<Slice<'a>>>,
+pub(super) struct EntityView<'a> {
+    plan: &'a EntityPlan,
+    pub(super) slices: Vec<Slice<'a>>,
+    pub(super) texts: &'a Texts,
+    masks: &'a [u32],
 }
 
-impl<'a> View<'a> {
-    /// Borrows the columns of `book`.
-    pub fn new(book: &'a Book) -> PolarsResult<Self> {
-        let slices = book.entities.iter().map(|entity| entity.frame.columns().iter().map(Slice::of).collect());
-        Ok(Self { book, slices: slices.collect::<PolarsResult<_>>()? })
-    }
-
-    /// Account `number` of the book.
-    #[must_use]
-    pub fn account(&'a self, number: u32) -> Row<'a> {
-        Row { view: self, entity: 0, at: number }
-    }
-
-    /// The name of the account at `at`, if it can be read.
-    pub(super) fn account_key(&'a self, at: usize) -> Option<AccountKey> {
-        let part = |name: &str| {
-            let field = self.book.plan.entities[0].fields.iter().position(|field| field.path == name)?;
-            self.value(0, at, field).text().filter(|text| !text.is_empty())
-        };
-        Some(AccountKey::new(part("import_supplier")?, part("external_account_number")?))
-    }
-
+impl<'a> EntityView<'a> {
     /// The line that gives the field of an object its value.
-    pub(super) fn line(&self, entity: usize, at: usize, field: &'a FieldPlan) -> Option<&'a LinePlan> {
+    pub(super) fn line(&self, at: usize, field: &'a FieldPlan) -> Option<&'a LinePlan> {
         match field.lines.as_slice() {
             [line] if line.mask == 0 => Some(line),
             lines => {
-                let mask = self.book.entities[entity].masks[at];
+                let mask = self.masks.get(at).copied().unwrap_or_default();
                 lines.iter().find(|line| mask & line.mask == line.mask)
             }
         }
     }
 
-    pub(super) fn value(&'a self, entity: usize, at: usize, field: usize) -> Value<'a> {
-        let plan = &self.book.plan.entities[entity];
-        match self.line(entity, at, &plan.fields[field]) {
-            Some(line) => self.read(entity, at, &line.value),
+    pub(super) fn value(&'a self, at: usize, field: usize) -> Value<'a> {
+        match self.line(at, &self.plan.fields[field]) {
+            Some(line) => self.read(at, &line.value),
             None => Value::Absent,
         }
     }
 
-    fn read(&'a self, entity: usize, at: usize, value: &'a ValuePlan) -> Value<'a> {
-        let number = |leaf: usize| match self.slices[entity][leaf] {
+    fn read(&'a self, at: usize, value: &'a ValuePlan) -> Value<'a> {
+        let number = |leaf: usize| match self.slices[leaf] {
             Slice::Number(values) => match values[at] {
                 NUMBER_ABSENT => Err(Value::Absent),
                 NUMBER_FAULT => Err(Value::Faulty),
@@ -216,15 +198,15 @@ impl<'a> View<'a> {
         };
         match value {
             ValuePlan::Constant(entry) => known(entry),
-            ValuePlan::Text(leaf) => match self.slices[entity][*leaf] {
+            ValuePlan::Text(leaf) => match self.slices[*leaf] {
                 Slice::Text(values) => match values[at] {
                     TEXT_ABSENT => Value::Absent,
                     TEXT_FAULT => Value::Faulty,
-                    _ => Value::Text(self.text(entity, &values[at])),
+                    _ => Value::Text(self.text(&values[at])),
                 },
                 _ => Value::Absent,
             },
-            ValuePlan::Code(leaf, entries) => match self.slices[entity][*leaf] {
+            ValuePlan::Code(leaf, entries) => match self.slices[*leaf] {
                 Slice::Code(values) => match values[at] {
                     CODE_ABSENT => Value::Absent,
                     CODE_FAULT => Value::Faulty,
@@ -232,7 +214,7 @@ impl<'a> View<'a> {
                 },
                 _ => Value::Absent,
             },
-            ValuePlan::Date(leaf) => match self.slices[entity][*leaf] {
+            ValuePlan::Date(leaf) => match self.slices[*leaf] {
                 Slice::Date(values) => match values[at] {
                     DATE_ABSENT => Value::Absent,
                     DATE_FAULT => Value::Faulty,
@@ -258,11 +240,53 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The text of a handle of `entity`.
-    pub(super) fn text(&'a self, entity: usize, handle: &'a u64) -> &'a str {
-        let texts = &self.book.tables[self.book.plan.entities[entity].table].texts;
+    /// The text of a handle.
+    pub(super) fn text(&self, handle: &'a u64) -> &'a str {
         // Records that are not UTF-8 are in quarantine.
-        std::str::from_utf8(texts.get(handle)).unwrap_or_default()
+        std::str::from_utf8(self.texts.get(handle)).unwrap_or_default()
+    }
+
+    /// The name of the account at `at`, if it can be read; the entity is the root.
+    fn account_key(&'a self, at: usize) -> Option<AccountKey> {
+        let part = |name: &str| {
+            let field = self.plan.fields.iter().position(|field| field.path == name)?;
+            self.value(at, field).text().filter(|text| !text.is_empty())
+        };
+        Some(AccountKey::new(part("import_supplier")?, part("external_account_number")?))
+    }
+}
+
+/// Names the accounts of `table`, some records of the root's table; none for one that has no name that can be read.
+pub fn name_accounts(plan: &Plan, table: &StagedTable) -> Result<Vec<Option<AccountKey>>, StageError> {
+    let root = &plan.entities[0];
+    let columns = table.slices()?;
+    let slices = root.leaves.iter().map(|leaf| columns[*leaf]).collect();
+    let view = EntityView { plan: root, slices, texts: &table.texts, masks: &table.masks };
+    let is_account = |row: &u32| table.mask(*row) & root.mask == root.mask;
+    Ok((0..table.rows()).map(|row| is_account(&row).then(|| view.account_key(row as usize)).flatten()).collect())
+}
+
+/// The columns of a book, borrowed once.
+#[derive(Debug)]
+pub struct View<'a> {
+    pub(super) book: &'a Book,
+    pub(super) entities: Vec<EntityView<'a>>,
+}
+
+impl<'a> View<'a> {
+    /// Borrows the columns of `book`.
+    pub fn new(book: &'a Book) -> PolarsResult<Self> {
+        let entities = book.entities.iter().zip(&book.plan.entities).map(|(entity, plan)| {
+            let slices = entity.frame.columns().iter().map(Slice::of).collect::<PolarsResult<_>>()?;
+            Ok(EntityView { plan, slices, texts: &book.tables[plan.table].texts, masks: &entity.masks })
+        });
+        Ok(Self { book, entities: entities.collect::<PolarsResult<_>>()? })
+    }
+
+    /// Account `number` of the book.
+    #[must_use]
+    pub fn account(&'a self, number: u32) -> Row<'a> {
+        Row { view: self, entity: 0, at: number }
     }
 }
 
@@ -305,7 +329,7 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn value(self, field: FieldId) -> Value<'a> {
         debug_assert_eq!(field.entity, self.entity);
-        self.view.value(self.entity, self.at as usize, field.field)
+        self.view.entities[self.entity].value(self.at as usize, field.field)
     }
 
     /// The payload path of the row or of one of its fields, with list positions: `customers.0.landline`.
@@ -343,7 +367,7 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn cells(self, field: &'a FieldPlan) -> Vec<Cell> {
-        let line = self.view.line(self.entity, self.at as usize, field).or(field.lines.first());
+        let line = self.view.entities[self.entity].line(self.at as usize, field).or(field.lines.first());
         let columns = line.map_or(&[][..], |line| &line.columns);
         if columns.is_empty() {
             return vec![self.record()];

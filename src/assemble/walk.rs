@@ -68,7 +68,7 @@ impl<'a> Walk<'a> {
     fn object(&mut self, entity: usize, at: usize) -> bool {
         let plan = &self.plan.entities[entity];
         if let Some((discriminator, field)) = plan.decides {
-            let value = self.view.value(entity, at, field).text();
+            let value = self.view.entities[entity].value(at, field).text();
             let values = &self.plan.discriminators[discriminator].values;
             let found = value.and_then(|value| values.iter().position(|known| known == value));
             self.chosen[discriminator] = found.map_or(0, |found| found as u8 + 1);
@@ -94,12 +94,12 @@ impl<'a> Walk<'a> {
     fn check_order(&mut self, entity: usize, at: usize) {
         let plan = &self.plan.entities[entity];
         for (leaf, column) in &plan.only_ordered {
-            if self.view.slices[entity][*leaf].is_fault(at) {
+            if self.view.entities[entity].slices[*leaf].is_fault(at) {
                 let row = Row::new(self.view, entity, at as u32);
                 let (table, source) = row.source();
                 let fault = table.fault(source, plan.leaves[*leaf]);
                 self.findings.push(Finding {
-                    code: fault.map_or("unreadable_cell", |fault| fault.code).into(),
+                    code: fault.map_or_else(|| "unreadable_cell".into(), |fault| fault.code.clone()),
                     severity: Severity::Error,
                     path: row.path(None),
                     message: fault
@@ -193,12 +193,12 @@ impl<'a> Walk<'a> {
     /// Writes fields whose keys come from cells, keys in byte order.
     fn keyed(&mut self, entity: usize, at: usize, case: usize, fields: &[usize]) {
         let mut keys: Vec<(&[u8], usize)> = Vec::with_capacity(fields.len());
-        let table = &self.view.book.tables[self.plan.entities[entity].table];
+        let texts = self.view.entities[entity].texts;
         for &field in fields {
             let Some(leaf) = self.plan.entities[entity].fields[field].key else { continue };
-            let Slice::Text(handles) = self.view.slices[entity][leaf] else { continue };
+            let Slice::Text(handles) = self.view.entities[entity].slices[leaf] else { continue };
             if handles[at] > TEXT_FAULT {
-                keys.push((table.texts.get(&handles[at]), field));
+                keys.push((texts.get(&handles[at]), field));
             }
         }
         keys.sort_unstable();
@@ -261,7 +261,7 @@ impl<'a> Walk<'a> {
 
     /// Writes the value of a field.
     fn field(&mut self, entity: usize, at: usize, case: usize, field: &'a FieldPlan) -> Written {
-        let Some(line) = self.view.line(entity, at, field) else { return Written::Absent };
+        let Some(line) = self.view.entities[entity].line(at, field) else { return Written::Absent };
         let before = self.out.len();
         let (written, violation) = self.value(entity, at, case, field, line);
         if let Some(violation) = violation {
@@ -294,7 +294,7 @@ impl<'a> Walk<'a> {
             Case::Open | Case::Foreign => None,
         };
         let constraint: Option<&Constraint> = number.map(|number| &field.constraints[number]);
-        let slices = &self.view.slices[entity];
+        let slices = &self.view.entities[entity].slices;
         match &line.value {
             ValuePlan::Constant(entry) => self.entry(entry, number),
             ValuePlan::Code(leaf, entries) => match slices[*leaf] {
@@ -356,7 +356,7 @@ impl<'a> Walk<'a> {
         handle: &'a u64,
         constraint: Option<&Constraint>,
     ) -> (Written, Option<Violation>) {
-        let texts = &self.view.book.tables[self.plan.entities[entity].table].texts;
+        let texts = self.view.entities[entity].texts;
         let text = texts.get(handle);
         self.quoted(|out| {
             if is_escaped(*handle) {
@@ -366,13 +366,16 @@ impl<'a> Walk<'a> {
             }
         });
         let checked = constraint.filter(|constraint| !constraint.takes_any_text(text.len()));
-        (Written::Yes, checked.and_then(|constraint| constraint.check_text(self.view.text(entity, handle)).err()))
+        (
+            Written::Yes,
+            checked.and_then(|constraint| constraint.check_text(self.view.entities[entity].text(handle)).err()),
+        )
     }
 
     /// A warning about control characters that are no white space: they are sent as they are.
     fn check_controls(&mut self, entity: usize, at: usize, field: &'a FieldPlan, handle: &'a u64) {
         let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-        if self.view.text(entity, handle).chars().any(odd) {
+        if self.view.entities[entity].text(handle).chars().any(odd) {
             let message = "the text holds a control character, which is sent as it is".to_owned();
             self.add(entity, at, field, "control_character", Severity::Warning, message);
         }
@@ -449,7 +452,7 @@ impl<'a> Walk<'a> {
             OnFault::Omit => Severity::Warning,
         };
         let (code, message) = match table.fault(row, leaf) {
-            Some(fault) => (fault.code, fault.message.to_string()),
+            Some(fault) => (&*fault.code, fault.message.to_string()),
             None => ("unreadable_cell", "the cell cannot be read".to_owned()),
         };
         self.add(entity, at, field, code, severity, message);

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::account::Digest;
-use crate::assemble::payloads::{self, Batch, PayloadError};
+use crate::account::{AccountKey, Digest};
+use crate::assemble::payloads::{self, Batch, Handed, PayloadError};
 use crate::assemble::store::{self, PayloadWriter};
-use crate::assemble::{Book, Bucket, Row, Schema, Selection, assemble};
+use crate::assemble::{Books, Bucket, Buckets, Row, Schema, Selection, name_accounts};
 use crate::cli::BuildArgs;
 use crate::config::Project;
 use crate::console::Console;
@@ -18,7 +18,7 @@ use crate::finding::{Finding, Severity};
 use crate::ledger::{BuildStart, BuildWriter, BuiltAccount, FileCount, Input, Ledger, PayloadPlace, RunId, Verdict};
 use crate::mapping::{self, Plan};
 use crate::rules::{RuleContext, RuleSet};
-use crate::stage;
+use crate::stage::{self, Stage, Staging, Storage};
 
 use super::build_outcome::{BuildOutcome, Tally, buckets};
 use super::extract_files::Extract;
@@ -77,37 +77,39 @@ pub(super) fn build(
     let extract = Extract::open(project, &plan)?;
     let bytes = extract.files().map(|file| file.bytes).sum();
     let progress = console.progress("build", "bytes", Some(bytes));
-    let (staged, digests) = rayon::join(
-        || stage::load(&plan, extract.sources.clone(), &|bytes| progress.advance(bytes)),
-        || extract.digests(),
-    );
+    let directory = project.state.join("stage");
+    std::fs::create_dir_all(&directory)
+        .map_err(|source| Error::Output { place: directory.display().to_string(), source })?;
+    let staging = Staging {
+        storage: Storage::Directory(directory),
+        memory: project.limits.memory_bytes,
+        name: &|table| name_accounts(&plan, table),
+        advanced: &|bytes| progress.advance(bytes),
+    };
+    let (stage, digests) = rayon::join(|| stage::load(&plan, extract.sources.clone(), &staging), || extract.digests());
     drop(progress);
-    let (staged, digests) = (staged?, digests?);
+    let (stage, digests) = (stage?, digests?);
+    tracing::info!(records = stage.tables.iter().map(|table| u64::from(table.rows)).sum::<u64>(), "read the extract");
     extract.check_unchanged()?;
-    let promised = extract.check_manifest(&staged);
-    quarantine::write(&project.state.join("quarantine"), &staged)?;
-    let book = assemble(&plan, staged, &request.selection)?;
-    Build { project, plan: &plan, extract: &extract, request, console, digests }.record(book, promised, ledger, run)
+    let promised = extract.check_manifest(&stage);
+    quarantine::write(&project.state.join("quarantine"), &stage)?;
+    Build { project, plan: &plan, extract: &extract, stage: &stage, request, console, digests }
+        .record(promised, ledger, run)
 }
 
-/// A book being written to the ledger.
+/// A build being written to the ledger.
 struct Build<'b> {
     project: &'b Project,
     plan: &'b Arc<Plan>,
     extract: &'b Extract,
+    stage: &'b Stage,
     request: &'b BuildRequest,
     console: &'b Console,
     digests: BTreeMap<PathBuf, Digest>,
 }
 
 impl Build<'_> {
-    fn record(
-        &self,
-        mut book: Book,
-        promised: Vec<Finding>,
-        ledger: &mut Ledger,
-        run: RunId,
-    ) -> Result<BuildOutcome, Error> {
+    fn record(&self, promised: Vec<Finding>, ledger: &mut Ledger, run: RunId) -> Result<BuildOutcome, Error> {
         let selection = &self.request.selection;
         let start = BuildStart {
             run_date: self.extract.run_date,
@@ -120,25 +122,23 @@ impl Build<'_> {
             writer.limit();
         }
         let mut tally = Tally::default();
-        let rejected = self.make(&book, &mut writer, &mut tally)?;
-        for account in rejected {
-            book.reject(account);
-        }
+        let books = Books::open(self.stage, selection);
+        let made = self.make(&books, &mut writer, &mut tally)?;
         let mut blocked: Vec<String> =
             promised.iter().filter(|f| f.severity == Severity::Error).map(|f| f.message.clone()).collect();
         blocked.extend(
-            book.stopped_by
+            books
+                .stopped_by
                 .iter()
                 .map(|table| format!("a record of table `{table}` is lost, and the mapping says on_lost = \"stop\"")),
         );
-        let without_account =
-            promised.into_iter().chain(std::mem::take(&mut book.findings)).chain(self.unlisted(&tally));
+        let without_account = promised.into_iter().chain(made.findings).chain(self.unlisted(&tally));
         for finding in without_account {
             tally.count(None, &finding);
             writer.finding(None, &finding)?;
         }
         let mut records = BTreeMap::new();
-        for file in self.file_counts(&book) {
+        for file in self.file_counts(&made.buckets) {
             for (bucket, count) in buckets(&file) {
                 *records.entry(bucket).or_insert(0) += count;
             }
@@ -170,30 +170,41 @@ impl Build<'_> {
         })
     }
 
-    /// Makes every payload; gives the accounts that have none.
-    fn make(&self, book: &Book, writer: &mut BuildWriter<'_>, tally: &mut Tally) -> Result<Vec<u32>, Error> {
+    /// Makes every payload.
+    fn make(&self, books: &Books<'_>, writer: &mut BuildWriter<'_>, tally: &mut Tally) -> Result<MadeBooks, Error> {
         let rules = RuleSet::bind(&Schema::new(self.plan.clone()));
         let context = RuleContext { run_date: self.extract.run_date };
         let mut store = PayloadWriter::create(&self.project.state.join("payloads"), &writer.id().to_string())?;
         let mut out = self.request.out.as_deref().map(PayloadOutput::create).transpose()?;
-        let mut rejected = Vec::new();
-        let progress = self.console.progress("check", "accounts", Some(book.accounts.len() as u64));
+        let mut made = MadeBooks { buckets: books.buckets.clone(), findings: books.findings.clone() };
+        let progress = self.console.progress("check", "accounts", Some(books.accounts()));
         let check = |account: Row<'_>, findings: &mut Vec<Finding>| {
             rules.check(account, &context, findings);
             findings.extend(self.foreign_supplier(account));
         };
-        let taken = payloads::make(book, &check, |batch| {
-            progress.advance(batch.accounts.len() as u64);
-            if let Some(out) = &mut out {
-                out.write(&batch.bytes)?;
+        let mut last = None;
+        let taken = payloads::make(books, self.batches_ahead(), &check, |handed| {
+            match handed {
+                Handed::Batch(batch) => {
+                    progress.advance(batch.accounts.len() as u64);
+                    if let Some(out) = &mut out {
+                        out.write(&batch.bytes)?;
+                    }
+                    Self::take(batch, &mut last, writer, &mut store, tally)?;
+                }
+                Handed::End(end) => {
+                    made.buckets.merge(&end.buckets);
+                    made.findings.extend(end.findings);
+                }
             }
-            Self::take(book, batch, writer, &mut store, tally, &mut rejected)
+            Ok(())
         });
         taken.map_err(|error| match error {
             PayloadError::Stage(error) => Error::Stage(error),
             PayloadError::Store(error) => Error::Store(error),
             PayloadError::Taker(error) => error,
         })?;
+        tracing::info!(accounts = books.accounts(), "made the payloads");
         store.finish()?;
         if let Some(out) = out {
             out.finish()?;
@@ -203,28 +214,31 @@ impl Build<'_> {
             tally.count(None, &notice);
             writer.finding(None, &notice)?;
         }
-        Ok(rejected)
+        Ok(made)
+    }
+
+    /// How many batches of payloads may wait to be written, a thread: an eighth of the memory for all of them.
+    fn batches_ahead(&self) -> usize {
+        let bytes = self.project.limits.memory_bytes / 8 / rayon::current_num_threads() as u64;
+        (bytes >> 20).clamp(2, 64) as usize
     }
 
     fn take(
-        book: &Book,
         batch: Batch,
+        last: &mut Option<AccountKey>,
         writer: &mut BuildWriter<'_>,
         store: &mut PayloadWriter,
         tally: &mut Tally,
-        rejected: &mut Vec<u32>,
     ) -> Result<(), Error> {
         let (block_offset, block_bytes) = store.append(&batch.block)?;
         for made in batch.accounts {
-            let key = &book.accounts[made.account as usize];
             for finding in &made.findings {
-                tally.count(Some(key), finding);
+                tally.count(Some(&made.key), finding);
             }
-            if made.account > 0 && book.accounts[made.account as usize - 1] == *key {
+            if last.as_ref() == Some(&made.key) {
                 // The second record of one name: the account is rejected already, and counts once.
-                rejected.push(made.account);
                 for finding in &made.findings {
-                    writer.finding(Some(key), finding)?;
+                    writer.finding(Some(&made.key), finding)?;
                 }
                 continue;
             }
@@ -235,10 +249,10 @@ impl Build<'_> {
                 Verdict::Ready { digest, payload: place }
             } else {
                 tally.rejected += 1;
-                rejected.push(made.account);
                 Verdict::Rejected
             };
-            writer.account(&BuiltAccount { key: key.clone(), verdict, findings: &made.findings })?;
+            *last = Some(made.key.clone());
+            writer.account(&BuiltAccount { key: made.key, verdict, findings: &made.findings })?;
         }
         tally.unlisted.extend(batch.unlisted);
         Ok(())
@@ -295,16 +309,11 @@ impl Build<'_> {
         fields.into_iter().map(notice).collect()
     }
 
-    fn file_counts(&self, book: &Book) -> Vec<FileCount> {
+    fn file_counts(&self, buckets: &Buckets) -> Vec<FileCount> {
         let mut counts = Vec::new();
-        for (number, table) in book.tables.iter().enumerate() {
-            for file in &table.files {
-                let rows = file.first_row as usize..(file.first_row + file.rows) as usize;
-                let mut by_bucket = [0_u64; 7];
-                for bucket in &book.buckets[number][rows] {
-                    by_bucket[*bucket as usize] += 1;
-                }
-                let of = |bucket: Bucket| by_bucket[bucket as usize];
+        for (number, table) in self.stage.tables.iter().enumerate() {
+            for (at, file) in table.files.iter().enumerate() {
+                let of = |bucket: Bucket| buckets.file(number, at).of(bucket);
                 counts.push(FileCount {
                     file: file.source.name.to_string(),
                     table: self.plan.tables[number].name.to_string(),
@@ -323,4 +332,12 @@ impl Build<'_> {
         }
         counts
     }
+}
+
+/// What all books together came to.
+struct MadeBooks {
+    /// What became of the records.
+    buckets: Buckets,
+    /// Findings about records that no account can be told for.
+    findings: Vec<Finding>,
 }

@@ -15,7 +15,7 @@ use crate::extract::manifest::Manifest;
 use crate::extract::{self, SourceFile};
 use crate::finding::{Cell, Finding, Severity};
 use crate::mapping::Plan;
-use crate::stage::{self, MissingFiles, StagedTable};
+use crate::stage::{self, MissingFiles, Stage};
 
 /// The files of an extract, found and checked against the mapping.
 pub(super) struct Extract {
@@ -76,11 +76,15 @@ impl Extract {
     }
 
     /// What the sender promised and did not send.
-    pub(super) fn check_manifest(&self, staged: &[StagedTable]) -> Vec<Finding> {
+    pub(super) fn check_manifest(&self, stage: &Stage) -> Vec<Finding> {
         let Some(manifest) = &self.manifest else { return self.empty_files() };
         let name: Arc<str> = manifest.path.file_name().unwrap_or_default().to_string_lossy().into();
-        let read: BTreeMap<&str, u64> =
-            staged.iter().flat_map(|table| &table.files).map(|file| (&*file.source.name, file.records_read)).collect();
+        let read: BTreeMap<&str, u64> = stage
+            .tables
+            .iter()
+            .flat_map(|table| &table.files)
+            .map(|file| (&*file.source.name, file.records_read))
+            .collect();
         let finding = |line: u64, severity, message| Finding {
             code: "control_total_mismatch".into(),
             severity,

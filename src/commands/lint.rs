@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::assemble::{Selection, assemble, payloads};
+use crate::assemble::payloads::{self, Handed};
+use crate::assemble::{Books, Selection, name_accounts};
 use crate::cli::LintArgs;
 use crate::config::Project;
 use crate::console::Console;
@@ -17,7 +18,7 @@ use crate::exit_code::ExitCode;
 use crate::extract;
 use crate::finding::{Finding, Severity};
 use crate::mapping::{self, Plan, Problem};
-use crate::stage::{self, MissingFiles, StageError};
+use crate::stage::{self, MissingFiles, StageError, Staging};
 
 /// What a lint found.
 #[derive(Debug, Default, Serialize)]
@@ -120,14 +121,20 @@ impl Lint {
 /// The payloads of the extract in `directory`, and what was found on the way.
 fn payloads_of(plan: &Arc<Plan>, directory: &Path) -> Result<(Vec<Value>, Vec<Finding>), StageError> {
     let sources = stage::find_sources(plan, directory, MissingFiles::AreEmpty)?;
-    let book = assemble(plan, stage::load(plan, sources, &|_| {})?, &Selection::default())?;
-    let (mut made, mut findings) = (Vec::new(), book.findings.clone());
-    let taken = payloads::make(&book, &|_, _| {}, |batch| {
-        for account in batch.accounts {
-            if let Some((range, _)) = account.payload {
-                made.extend(serde_json::from_slice::<Value>(&batch.bytes[range]).ok());
+    let stage = stage::load(plan, sources, &Staging::in_memory(&|table| name_accounts(plan, table)))?;
+    let books = Books::open(&stage, &Selection::default());
+    let (mut made, mut findings) = (Vec::new(), books.findings.clone());
+    let taken = payloads::make(&books, 1, &|_, _| {}, |handed| {
+        match handed {
+            Handed::Batch(batch) => {
+                for account in batch.accounts {
+                    if let Some((range, _)) = account.payload {
+                        made.extend(serde_json::from_slice::<Value>(&batch.bytes[range]).ok());
+                    }
+                    findings.extend(account.findings);
+                }
             }
-            findings.extend(account.findings);
+            Handed::End(end) => findings.extend(end.findings),
         }
         Ok::<_, std::convert::Infallible>(())
     });

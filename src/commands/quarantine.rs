@@ -6,15 +6,15 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::stage::StagedTable;
+use crate::stage::Stage;
 
-/// Writes the quarantined records of `tables` into `directory`, one file for each extract file that has any. What an
+/// Writes the quarantined records of `stage` into `directory`, one file for each extract file that has any. What an
 /// earlier build left there is gone.
-pub(super) fn write(directory: &Path, tables: &[StagedTable]) -> Result<(), Error> {
+pub(super) fn write(directory: &Path, stage: &Stage) -> Result<(), Error> {
     if directory.exists() {
         std::fs::remove_dir_all(directory).map_err(|source| error(directory, source))?;
     }
-    for table in tables {
+    for table in &stage.tables {
         for record in &table.quarantined {
             let name = table.file(record.row).source.name.replace('/', "_");
             std::fs::create_dir_all(directory).map_err(|source| error(directory, source))?;

@@ -64,8 +64,9 @@ impl Unreadable {
 
 /// What takes the records of a region, in the order of the file; each starts `line` lines after the region does.
 pub trait RecordSink {
-    /// A record with as many cells as the header, all of them UTF-8.
-    fn record(&mut self, line: u64, cells: &ByteRecord);
+    /// A record with as many cells as the header, all of them UTF-8. The sink may keep it and leave another in its
+    /// place: what is there is overwritten.
+    fn record(&mut self, line: u64, cells: &mut ByteRecord);
     /// A record that cannot be read, with its bytes.
     fn quarantine(&mut self, line: u64, why: Unreadable, bytes: &[u8]);
 }
@@ -137,7 +138,7 @@ pub fn read_records(shape: &RecordShape<'_>, bytes: &[u8], complete: bool, sink:
         }
         records += 1;
         match judge(shape, &mut cells, span, lines) {
-            Ok(()) => sink.record(line, &cells),
+            Ok(()) => sink.record(line, &mut cells),
             Err((why, true)) => sink.quarantine(line, why, span),
             Err((why, false)) => {
                 let first = memchr::memchr(b'\n', span).map_or(span.len(), |at| at + 1);
@@ -260,7 +261,7 @@ mod tests {
     }
 
     impl RecordSink for Seen {
-        fn record(&mut self, line: u64, cells: &ByteRecord) {
+        fn record(&mut self, line: u64, cells: &mut ByteRecord) {
             self.lines.push(line);
             self.records.push(cells.iter().map(|cell| String::from_utf8(cell.to_vec()).unwrap()).collect());
         }

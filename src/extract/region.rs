@@ -116,7 +116,7 @@ struct Offset<'s, S> {
 }
 
 impl<S: RecordSink> RecordSink for Offset<'_, S> {
-    fn record(&mut self, line: u64, cells: &csv::ByteRecord) {
+    fn record(&mut self, line: u64, cells: &mut csv::ByteRecord) {
         self.sink.record(self.lines + line, cells);
     }
     fn quarantine(&mut self, line: u64, why: super::record::Unreadable, bytes: &[u8]) {

@@ -67,6 +67,15 @@ impl Texts {
             bytes[..text.len()].copy_from_slice(text);
             return u64::from_le_bytes(bytes) | (text.len() as u64) << 56 | SHORT | escape;
         }
+        self.push_long(text, escape)
+    }
+
+    /// Stores again what `handle` stands for in `other`; gives its handle here.
+    pub fn copy(&mut self, other: &Self, handle: u64) -> u64 {
+        if is_short(handle) { handle } else { self.push_long(other.get(&handle), handle & ESCAPE) }
+    }
+
+    fn push_long(&mut self, text: &[u8], escape: u64) -> u64 {
         if self.chunks.last().is_none_or(|chunk| chunk.len() + text.len() > TEXT_BYTES_MAX) {
             self.chunks.push(Vec::new());
         }
@@ -77,14 +86,35 @@ impl Texts {
         offset | (number as u64) << OFFSET_BITS | (text.len() as u64) << LENGTH_SHIFT | escape
     }
 
-    /// Takes over the chunks of `other`; gives what to add to a handle of its long texts. None: too many chunks.
-    pub fn append(&mut self, mut other: Self) -> Option<u64> {
-        let first = self.chunks.len();
-        for chunk in &mut other.chunks {
-            chunk.shrink_to_fit();
+    /// Takes over `chunks`, those of other texts; gives what to add to a handle of theirs. None: too many chunks.
+    pub fn append<'c>(&mut self, mut chunks: impl ExactSizeIterator<Item = &'c [u8]>) -> Option<u64> {
+        if chunks.len() == 1
+            && let Some(last) = self.chunks.last_mut()
+            && let Some(chunk) = chunks.next()
+        {
+            if last.len() + chunk.len() <= TEXT_BYTES_MAX {
+                let base = last.len() as u64;
+                last.extend_from_slice(chunk);
+                return Some(((self.chunks.len() - 1) as u64) << OFFSET_BITS | base);
+            }
+            self.chunks.push(chunk.to_vec());
+            return (self.chunks.len() <= CHUNKS_MAX).then_some(((self.chunks.len() - 1) as u64) << OFFSET_BITS);
         }
-        self.chunks.append(&mut other.chunks);
+        let first = self.chunks.len();
+        self.chunks.extend(chunks.map(<[u8]>::to_vec));
         (self.chunks.len() <= CHUNKS_MAX).then_some((first as u64) << OFFSET_BITS)
+    }
+
+    /// The chunks in which the long texts lie.
+    #[must_use]
+    pub fn chunks(&self) -> &[Vec<u8>] {
+        &self.chunks
+    }
+
+    /// How many bytes the long texts take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.chunks.iter().map(Vec::len).sum()
     }
 
     /// The text of a handle that is neither absent nor faulty.
@@ -107,9 +137,15 @@ pub fn is_escaped(handle: u64) -> bool {
     handle & ESCAPE != 0
 }
 
+/// Whether a handle is absent, faulty, or its own text.
+fn is_short(handle: u64) -> bool {
+    handle & SHORT != 0 || handle <= TEXT_FAULT
+}
+
 /// Moves a handle by what [`Texts::append`] gave; absent, faulty and short ones stay.
-fn rebase(handle: u64, by: u64) -> u64 {
-    if handle & SHORT != 0 || handle <= TEXT_FAULT { handle } else { handle + by }
+#[must_use]
+pub fn rebase(handle: u64, by: u64) -> u64 {
+    if is_short(handle) { handle } else { handle + by }
 }
 
 /// The values of one leaf, being made.
@@ -157,16 +193,25 @@ impl Values {
         }
     }
 
-    /// Appends `other`, whose long texts moved by `text_base`.
-    pub fn append(&mut self, other: Self, text_base: u64) {
-        match (self, other) {
-            (Self::Text(all), Self::Text(values)) => {
-                all.extend(values.into_iter().map(|handle| rebase(handle, text_base)));
-            }
-            (Self::Code(all), Self::Code(values)) => all.extend(values),
-            (Self::Date(all), Self::Date(values)) => all.extend(values),
-            (Self::Number(all), Self::Number(values)) => all.extend(values),
-            _ => unreachable!("the regions of a table are read by one plan"),
+    /// The values, borrowed.
+    #[must_use]
+    pub fn slice(&self) -> Slice<'_> {
+        match self {
+            Self::Text(values) => Slice::Text(values),
+            Self::Code(values) => Slice::Code(values),
+            Self::Date(values) => Slice::Date(values),
+            Self::Number(values) => Slice::Number(values),
+        }
+    }
+
+    /// How many bytes a value takes.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Text(_) => size_of::<u64>(),
+            Self::Code(_) => size_of::<u16>(),
+            Self::Date(_) => size_of::<i32>(),
+            Self::Number(_) => size_of::<i64>(),
         }
     }
 
@@ -218,26 +263,14 @@ impl<'a> Slice<'a> {
         })
     }
 
-    /// The first 64 bits of a value's rank, and whether they tell all of it. Absent ranks first.
+    /// Whether the cell of `row` is blank.
     #[must_use]
-    pub fn rank(&self, row: usize, texts: &Texts) -> (u64, bool) {
+    pub fn is_absent(&self, row: usize) -> bool {
         match self {
-            Self::Text(values) => {
-                if values[row] == TEXT_ABSENT {
-                    (0, true)
-                } else {
-                    let text = texts.get(&values[row]);
-                    let mut bytes = [0; 8];
-                    let length = text.len().min(7);
-                    bytes[..length].copy_from_slice(&text[..length]);
-                    // One byte says how much of the text there is, so that "a" ranks before "a\0".
-                    bytes[7] = text.len().min(8) as u8 + 1;
-                    (u64::from_be_bytes(bytes), text.len() <= 7)
-                }
-            }
-            Self::Code(values) => (u64::from(values[row]), true),
-            Self::Date(values) => (u64::from(values[row].cast_unsigned() ^ (1 << 31)), true),
-            Self::Number(values) => (values[row].cast_unsigned() ^ (1 << 63), true),
+            Self::Text(values) => values[row] == TEXT_ABSENT,
+            Self::Code(values) => values[row] == CODE_ABSENT,
+            Self::Date(values) => values[row] == DATE_ABSENT,
+            Self::Number(values) => values[row] == NUMBER_ABSENT,
         }
     }
 
@@ -290,24 +323,10 @@ mod tests {
         let (mut all, mut region) = (Texts::default(), Texts::default());
         all.push(b"some longer text");
         let handles = [region.push(b"another long text"), region.push(b"short"), TEXT_ABSENT];
-        let base = all.append(region).unwrap();
+        let base = all.append(region.chunks().iter().map(Vec::as_slice)).unwrap();
         let moved = handles.map(|handle| rebase(handle, base));
         assert_eq!(all.get(&moved[0]), b"another long text");
         assert_eq!(all.get(&moved[1]), b"short");
         assert_eq!(moved[2], TEXT_ABSENT);
-    }
-
-    #[test]
-    fn ranks_follow_the_order_of_bytes() {
-        let mut texts = Texts::default();
-        let sorted = ["", "a", "a\0", "ab", "abcdefg", "abcdefgh", "b"];
-        let handles: Vec<u64> =
-            std::iter::once(TEXT_ABSENT).chain(sorted.iter().map(|text| texts.push(text.as_bytes()))).collect();
-        let slice = Slice::Text(&handles);
-        for row in 1..handles.len() {
-            let (before, after) = (slice.rank(row - 1, &texts), slice.rank(row, &texts));
-            assert!(before.0 < after.0 || before.0 == after.0 && !(before.1 && after.1), "{row}");
-            assert_eq!(slice.compare(row - 1, row, &texts), Ordering::Less);
-        }
     }
 }

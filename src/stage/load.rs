@@ -1,16 +1,27 @@
-//! Reads every table of an extract: regions in parallel, tables in the order of their keys.
+//! Reads every table of an extract: regions in parallel, tables in the order of their keys, the accounts first.
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::keys::KeyIndex;
-use super::reading::TableReading;
-use super::rows::RegionRows;
-use super::{Fate, StageError, StagedTable};
+use super::accounts::Accounts;
+use super::column::Slice;
+use super::duplicates::{self, Same};
+use super::faults::FaultKinds;
+use super::keys::{KeyBytes, KeyIndex, NO_ROW, Place};
+use super::partition::StagedTable;
+use super::piece::PieceRows;
+use super::reading::{Joined, Partitions, Piece, ReadRegion, TableReading};
+use super::rows::{Rows, Stretch};
+use super::spill::Storage;
+use super::{Stage, StageError, Stray, TableStage};
+use crate::account::AccountKey;
 use crate::extract::{self, ExtractError, SourceFile};
 use crate::mapping::Problem;
-use crate::mapping::plan::Plan;
+use crate::mapping::plan::{Plan, TablePlan};
 
 /// What a table without a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,53 +49,335 @@ pub fn find_sources(plan: &Plan, directory: &Path, missing: MissingFiles) -> Res
     if problems.is_empty() { Ok(sources) } else { Err(StageError::Headers(problems)) }
 }
 
-/// Reads `sources`, the files of every table of `plan`. `advanced` is told how many bytes have been read.
-pub fn load(
-    plan: &Plan,
-    sources: Vec<Vec<SourceFile>>,
-    advanced: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<StagedTable>, StageError> {
+/// Names the accounts of some records of the root's table; none for one that has no name that can be read.
+pub type NameAccounts<'n> = dyn Fn(&StagedTable) -> Result<Vec<Option<AccountKey>>, StageError> + Sync + 'n;
+
+/// How an extract is staged.
+pub struct Staging<'s> {
+    /// Where to.
+    pub storage: Storage,
+    /// How much memory the build may take, in bytes: partitions are made to fit.
+    pub memory: u64,
+    /// Names the accounts.
+    pub name: &'s NameAccounts<'s>,
+    /// Told how many bytes have been read.
+    pub advanced: &'s (dyn Fn(u64) + Sync),
+}
+
+impl<'s> Staging<'s> {
+    /// A stage in memory, for extracts of a few records.
+    #[must_use]
+    pub fn in_memory(name: &'s NameAccounts<'s>) -> Self {
+        Self { storage: Storage::Memory, memory: 1 << 30, name, advanced: &|_| {} }
+    }
+}
+
+/// Reads `sources`, the files of every table of `plan`.
+pub fn load(plan: &Arc<Plan>, sources: Vec<Vec<SourceFile>>, staging: &Staging<'_>) -> Result<Stage, StageError> {
+    let kinds = FaultKinds::default();
+    let mut loading = Loading {
+        plan,
+        staging,
+        kinds: &kinds,
+        bytes: sources.iter().flatten().map(|file| file.bytes).sum(),
+        sources,
+        indexes: plan.tables.iter().map(|_| None).collect(),
+        staged: plan.tables.iter().map(|_| None).collect(),
+    };
+    let (accounts, partitions) = loading.read_accounts()?;
     let levels = levels(plan);
-    let mut staged: Vec<Option<StagedTable>> = plan.tables.iter().map(|_| None).collect();
-    let mut indexes: Vec<Option<KeyIndex>> = plan.tables.iter().map(|_| None).collect();
-    let mut sources: Vec<Option<Vec<SourceFile>>> = sources.into_iter().map(Some).collect();
     for level in 0..=levels.iter().copied().max().unwrap_or(0) {
-        let tables: Vec<usize> = (0..plan.tables.len()).filter(|table| levels[*table] == level).collect();
-        let readings: Vec<TableReading<'_>> = tables
-            .iter()
-            .map(|&table| TableReading::new(&plan.tables[table], sources[table].take().unwrap_or_default(), &indexes))
-            .collect::<Result<_, _>>()?;
-        let jobs: Vec<(usize, usize)> = readings
+        let tables = (0..plan.tables.len()).filter(|table| levels[*table] == level && *table != loading.root());
+        loading.read_tables(&tables.collect::<Vec<_>>(), partitions)?;
+        loading.drop_indexes(level, &levels);
+    }
+    let tables = std::mem::take(&mut loading.staged).into_iter().flatten().collect();
+    drop(loading);
+    Ok(Stage { plan: plan.clone(), tables, accounts, partitions, kinds: kinds.into_list().into() })
+}
+
+struct Loading<'l> {
+    plan: &'l Arc<Plan>,
+    staging: &'l Staging<'l>,
+    kinds: &'l FaultKinds,
+    /// Of all files.
+    bytes: u64,
+    sources: Vec<Vec<SourceFile>>,
+    indexes: Vec<Option<KeyIndex>>,
+    staged: Vec<Option<Arc<TableStage>>>,
+}
+
+/// A table that has been read, and the index of its keys if it is a parent.
+type Done = (usize, TableStage, Option<KeyIndex>);
+
+impl Loading<'_> {
+    /// The table of the accounts.
+    fn root(&self) -> usize {
+        self.plan.entities[0].table
+    }
+
+    /// Reads the accounts and ranks them by their names.
+    fn read_accounts(&mut self) -> Result<(Accounts, Partitions), StageError> {
+        let root = self.root();
+        let reading = self.reading(root)?;
+        let (mut regions, kept): (Vec<ReadRegion>, Vec<Vec<RootPiece>>) = reading
+            .regions
+            .par_iter()
+            .map(|&(file, region)| {
+                let mut kept = Vec::new();
+                let read = reading.read((file, region), |stretch, rows| {
+                    let (piece, rows) = self.name_rows(&reading, stretch, rows)?;
+                    kept.push(rows);
+                    Ok(piece)
+                })?;
+                (self.staging.advanced)(region.end - region.start);
+                Ok((read, kept))
+            })
+            .collect::<Result<Vec<_>, StageError>>()?
+            .into_iter()
+            .unzip();
+        let joined = reading.join(&mut regions)?;
+        let mut same = duplicates::find(&reading, &regions, &joined.spans)?;
+        let dead: HashSet<u32> = same.duplicates.iter().map(|same| same.row).collect();
+        let mut named = Vec::with_capacity(joined.rows as usize);
+        for ((piece, first), kept) in pieces(&regions).zip(kept.iter().flatten()) {
+            debug_assert!(piece.chunks.is_empty());
+            let rows = kept.table.records.iter().map(|record| first + record);
+            named.extend(kept.names.iter().cloned().zip(rows).filter(|(_, row)| !dead.contains(row)));
+        }
+        let accounts = Accounts::rank(named);
+        let partitions = self.partitions(accounts.len());
+        let ranks = accounts.ranks(joined.rows);
+        for (region, kept) in regions.iter_mut().zip(kept) {
+            for (piece, kept) in region.pieces.iter_mut().zip(kept) {
+                let rows = kept.table.records.iter().map(|record| piece.first_row + record);
+                let of_piece = rows.map(|row| ranks[row as usize]).collect();
+                kept.write(&reading, piece, of_piece, partitions)?;
+            }
+        }
+        for same in same.duplicates.iter_mut().chain(&mut same.conflicts) {
+            same.account = ranks[same.row as usize];
+            same.first_account = ranks[same.first as usize];
+        }
+        let done = self.finish(root, reading, regions, joined, same, partitions);
+        self.keep(done);
+        Ok((accounts, partitions))
+    }
+
+    /// Names the accounts of some rows of the root's table.
+    fn name_rows(
+        &self,
+        reading: &TableReading<'_>,
+        stretch: Stretch,
+        mut rows: Rows,
+    ) -> Result<(Piece, RootPiece), StageError> {
+        let nobody = vec![NO_ROW; rows.records.len()];
+        let key_block = reading.key_block(&rows.fingerprints, &rows.records, &nobody)?;
+        let repeated = std::mem::take(&mut rows.repeated);
+        let keys = std::mem::take(&mut rows.keys);
+        let table = StagedTable::of_rows(rows)?;
+        let names = (self.staging.name)(&table)?;
+        Ok((Piece { stretch, key_block, repeated, ..Piece::default() }, RootPiece { table, names, keys }))
+    }
+
+    /// Reads `tables`, whose parents have been read.
+    fn read_tables(&mut self, tables: &[usize], partitions: Partitions) -> Result<(), StageError> {
+        let readings: Vec<TableReading<'_>> =
+            tables.iter().map(|table| self.reading(*table)).collect::<Result<_, _>>()?;
+        let mut jobs: Vec<(usize, usize)> = readings
             .iter()
             .enumerate()
             .flat_map(|(table, reading)| (0..reading.regions.len()).map(move |region| (table, region)))
             .collect();
-        let read: Vec<RegionRows> = jobs
-            .par_iter()
-            .map(|&(table, region)| {
-                let (file, region) = readings[table].regions[region];
-                let rows = readings[table].read(file, region)?;
-                advanced(region.end - region.start);
-                Ok(rows)
+        // A file that must be read from its start is one region: it goes first, so that nobody waits for it at the end.
+        let bytes = |(table, region): (usize, usize)| {
+            let (_, region) = readings[table].regions[region];
+            region.end - region.start
+        };
+        jobs.sort_by_key(|job| std::cmp::Reverse(bytes(*job)));
+        let next = AtomicUsize::new(0);
+        let read = |_: usize| {
+            let mut read = Vec::new();
+            while let Some(&(table, region)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let reading = &readings[table];
+                let done =
+                    reading.read(reading.regions[region], |stretch, rows| reading.write(stretch, rows, partitions))?;
+                (self.staging.advanced)(bytes((table, region)));
+                read.push(((table, region), done));
+            }
+            Ok(read)
+        };
+        let read: Vec<Vec<_>> =
+            (0..rayon::current_num_threads()).into_par_iter().map(read).collect::<Result<_, StageError>>()?;
+        let mut read: Vec<((usize, usize), ReadRegion)> = read.into_iter().flatten().collect();
+        read.sort_unstable_by_key(|(job, _)| *job);
+        let mut read = read.into_iter().map(|(_, region)| region);
+        let read: Vec<(usize, TableReading<'_>, Vec<ReadRegion>)> = tables
+            .iter()
+            .zip(readings)
+            .map(|(table, reading)| {
+                let regions = read.by_ref().take(reading.regions.len()).collect();
+                (*table, reading, regions)
+            })
+            .collect();
+        let done: Vec<Done> = read
+            .into_par_iter()
+            .map(|(table, reading, mut regions)| {
+                let joined = reading.join(&mut regions)?;
+                let same = duplicates::find(&reading, &regions, &joined.spans)?;
+                Ok(self.finish(table, reading, regions, joined, same, partitions))
             })
             .collect::<Result<_, StageError>>()?;
-        let mut read = read.into_iter();
-        let mut made: Vec<(usize, KeyIndex)> = Vec::new();
-        for (&table, reading) in tables.iter().zip(&readings) {
-            let regions: Vec<RegionRows> = read.by_ref().take(reading.regions.len()).collect();
-            let (done, keys) = reading.join(regions)?;
-            if plan.tables[table].is_parent {
-                let alive = done.fates.iter().map(|fate| *fate == Fate::Alive);
-                made.push((table, KeyIndex::new(keys, alive)));
-            }
-            staged[table] = Some(done);
+        for done in done {
+            self.keep(done);
         }
-        drop(readings);
-        for (table, index) in made {
-            indexes[table] = Some(index);
+        Ok(())
+    }
+
+    fn reading(&self, table: usize) -> Result<TableReading<'_>, StageError> {
+        let sources = self.sources[table].clone();
+        let plan = (table, &self.plan.tables[table]);
+        TableReading::new(plan, sources, &self.indexes, &self.staging.storage, self.kinds)
+    }
+
+    /// A table all of whose regions have been read.
+    fn finish(
+        &self,
+        number: usize,
+        reading: TableReading<'_>,
+        regions: Vec<ReadRegion>,
+        joined: Joined,
+        same: Same,
+        partitions: Partitions,
+    ) -> Done {
+        let plan = &self.plan.tables[number];
+        let dead: HashSet<u32> = same.duplicates.iter().map(|same| same.row).collect();
+        let index = plan.is_parent.then(|| index(&regions, &dead, partitions));
+        let masks: Vec<u32> =
+            self.plan.entities.iter().filter(|entity| entity.table == number).map(|entity| entity.mask).collect();
+        let mut table = TableStage {
+            files: joined.files,
+            rows: joined.rows,
+            quarantined: Vec::new(),
+            strays: Vec::new(),
+            torn: Vec::new(),
+            duplicates: same.duplicates,
+            conflicts: same.conflicts,
+            firsts: Vec::new(),
+            chunks: Vec::new(),
+            spill: reading.spill,
+        };
+        for piece in regions.into_iter().flat_map(|region| region.pieces) {
+            table.firsts.push(piece.first_row);
+            table.chunks.push(piece.chunks);
+            table.quarantined.extend(piece.stretch.quarantined);
+            table.torn.extend(piece.torn);
+            let strays = piece.strays.into_iter().filter(|(row, _)| !dead.contains(row));
+            table.strays.extend(strays.map(|(row, mask)| {
+                let wanted = masks.iter().any(|wanted| mask & wanted == *wanted);
+                Stray { row, wanted }
+            }));
+        }
+        (number, table, index)
+    }
+
+    fn keep(&mut self, (number, table, index): Done) {
+        self.staged[number] = Some(Arc::new(table));
+        self.indexes[number] = index;
+    }
+
+    /// Drops the indexes that no table beyond `level` needs.
+    fn drop_indexes(&mut self, level: usize, levels: &[usize]) {
+        for (table, index) in self.indexes.iter_mut().enumerate() {
+            let tables = self.plan.tables.iter().zip(levels);
+            let needed =
+                |(plan, at): (&TablePlan, &usize)| *at > level && plan.links.iter().any(|link| link.parent == table);
+            if !tables.into_iter().any(needed) {
+                *index = None;
+            }
         }
     }
-    Ok(staged.into_iter().flatten().collect())
+
+    /// Partitions for `accounts` accounts: few enough that a region's rows for one are worth a read of their own, and
+    /// small enough that those being worked on fit into memory.
+    fn partitions(&self, accounts: u32) -> Partitions {
+        let wanted = (self.bytes / PARTITIONS).max(PARTITION_BYTES).min(self.staging.memory / MEMORY_SHARE).max(1);
+        let each = u64::from(accounts) * wanted / self.bytes.max(1);
+        let shift = each.clamp(1, 1 << 20).ilog2();
+        Partitions { shift, count: (accounts.div_ceil(1 << shift) as usize).max(1) }
+    }
+}
+
+/// About how many partitions a large extract has.
+const PARTITIONS: u64 = 256;
+/// How much of an extract a partition has at the least, in bytes, unless the memory is less.
+const PARTITION_BYTES: u64 = 6 * 1024 * 1024;
+/// How much of the memory a partition's records may take in the extract: what is made of them takes several times as
+/// much, and there is a partition for every thread.
+const MEMORY_SHARE: u64 = 32;
+
+/// Rows of the root's table, waiting for their ranks.
+struct RootPiece {
+    table: StagedTable,
+    names: Vec<Option<AccountKey>>,
+    keys: KeyBytes,
+}
+
+impl RootPiece {
+    /// Writes the rows away for `piece`; `accounts` are their ranks.
+    fn write(
+        self,
+        reading: &TableReading<'_>,
+        piece: &mut Piece,
+        accounts: Vec<u32>,
+        partitions: Partitions,
+    ) -> Result<(), StageError> {
+        let columns: Vec<Slice<'_>> = self.table.slices()?;
+        let written = reading.write_rows(
+            &PieceRows {
+                records: &self.table.records,
+                accounts: &accounts,
+                masks: &self.table.masks,
+                parents: &[],
+                columns: &columns,
+                texts: &self.table.texts,
+                faults: &self.table.faults,
+            },
+            piece.first_row,
+            partitions,
+        )?;
+        piece.chunks = written.chunks;
+        piece.strays = written.strays;
+        piece.keys = self.keys;
+        piece.accounts = accounts;
+        piece.records = self.table.records;
+        Ok(())
+    }
+}
+
+/// The pieces of `regions`, each with the number of the record before its first.
+fn pieces(regions: &[ReadRegion]) -> impl Iterator<Item = (&Piece, u32)> {
+    regions.iter().flat_map(|region| &region.pieces).map(|piece| (piece, piece.first_row))
+}
+
+/// The index of a table's keys. The place of a row is its number among the rows of its partition, in the order of the
+/// pieces: see [`super::piece`].
+fn index(regions: &[ReadRegion], dead: &HashSet<u32>, partitions: Partitions) -> KeyIndex {
+    let mut keys = KeyBytes::default();
+    let mut places = Vec::with_capacity(regions.iter().map(|region| region.records as usize).sum());
+    let mut next = vec![0_u32; partitions.count];
+    for (piece, first) in pieces(regions) {
+        keys.append(&piece.keys);
+        for (account, record) in piece.accounts.iter().zip(&piece.records) {
+            let place = (*account != NO_ROW).then(|| {
+                let next = &mut next[(*account >> partitions.shift) as usize];
+                *next += 1;
+                Place { account: *account, place: *next - 1 }
+            });
+            places.push(place.filter(|_| dead.is_empty() || !dead.contains(&(first + record))));
+        }
+    }
+    KeyIndex::new(keys, places.into_iter())
 }
 
 /// How far each table is from one without parents.

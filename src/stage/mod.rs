@@ -1,37 +1,55 @@
-//! Stage: records become columns.
+//! Stage: records become columns, account by account.
 //!
-//! Every file is read once, region by region on all threads, parents before their children: each cell is converted as
-//! the mapping says, and each record finds its parent's record by key while it is read ([`rows`]). What comes out is a
-//! [`StagedTable`] for each table: a polars frame of numbers ([`column`]), with what could not be read set aside by
-//! record. Nothing is dropped: a record that is quarantined or a duplicate stays in its place, marked dead, so that
-//! the number of a row is the number of its record.
+//! Every file is read once, region by region on all threads, parents before their children. Each cell is converted as
+//! the mapping says, and each record finds its parent's record by key while it is read ([`rows`], [`keys`]); with the
+//! parent comes the account, and accounts are numbered by the order of their names before anything else is read
+//! ([`accounts`]). So a record's account, and its partition, a range of accounts, are known at once, and the rows are
+//! written away by partition as soon as a stretch of a file is read ([`piece`], [`spill`]). What stays in memory is an
+//! index of the keys of tables that have children, and little else; how large the extract is does not matter.
+//!
+//! A partition is read back as a [`StagedTable`] for each table: a polars frame of numbers ([`column`]). Nothing is
+//! dropped: a record that is quarantined, a duplicate or without an account is told by number, so that every record of
+//! a file is accounted for.
 //!
 //! Looking up parents in an index while reading costs less than a join of frames afterwards: the keys of the children,
 //! most of the text of an extract, are never stored.
 //!
 //! Knows nothing of payloads: that is for assemble.
 
+pub mod accounts;
 pub mod column;
 mod duplicates;
+pub mod faults;
 pub mod keys;
 pub mod lines;
 mod load;
+mod partition;
+mod piece;
 mod reading;
 pub mod rows;
+mod seen;
+mod spill;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use polars::frame::DataFrame;
 use polars::prelude::PolarsError;
 
 use crate::extract::{ExtractError, SourceFile};
 use crate::finding::Cell;
 use crate::mapping::Problem;
-use column::Texts;
+use crate::mapping::plan::Plan;
+use accounts::Accounts;
+use faults::FaultKind;
 use lines::LineIndex;
-use rows::{CellFault, Quarantined};
+use piece::Chunk;
+use reading::Partitions;
+use rows::Quarantined;
+use spill::Spill;
 
-pub use load::{MissingFiles, find_sources, load};
+pub use load::{MissingFiles, NameAccounts, Staging, find_sources, load};
+pub use partition::{Part, StagedTable};
+pub use spill::Storage;
 
 /// Why the extract cannot be staged.
 #[derive(Debug, thiserror::Error)]
@@ -52,20 +70,20 @@ pub enum StageError {
         /// How much there may be.
         limit: u64,
     },
+    /// The stage's own files cannot be used.
+    #[error("failed to {doing} {path}", path = path.display())]
+    Storage {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The column engine refused an operation; always a defect.
     #[error("a column operation failed")]
     Columns(#[from] PolarsError),
-}
-
-/// What a record is before its account is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It can be used.
-    Alive,
-    /// It cannot be read as a record.
-    Quarantined,
-    /// The same record stands elsewhere.
-    Duplicate,
 }
 
 /// One file of a table.
@@ -83,48 +101,87 @@ pub struct StagedFile {
     pub lines: LineIndex,
 }
 
-/// Two records with one key.
+/// Two records with one key, and the ranks of their accounts; [`keys::NO_ROW`] for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SameKey {
     /// The later one.
     pub row: u32,
+    /// Its account.
+    pub account: u32,
     /// The first one.
     pub first: u32,
+    /// Its account.
+    pub first_account: u32,
+}
+
+/// A record without an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// The record.
+    pub row: u32,
+    /// Whether an entity would take it, if its parent were there.
+    pub wanted: bool,
+}
+
+/// A record that names parents in two accounts; it is read as the first one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// The record.
+    pub row: u32,
+    /// Whose it is.
+    pub account: u32,
+    /// Whose it would be as well.
+    pub other: u32,
+}
+
+/// An extract, read.
+#[derive(Debug)]
+pub struct Stage {
+    /// What it was read by.
+    pub plan: Arc<Plan>,
+    /// The tables.
+    pub tables: Vec<Arc<TableStage>>,
+    /// The accounts, by rank.
+    pub accounts: Accounts,
+    partitions: Partitions,
+    kinds: Arc<[FaultKind]>,
 }
 
 /// A table whose files have been read.
 #[derive(Debug)]
-pub struct StagedTable {
+pub struct TableStage {
     /// Its files, by name.
     pub files: Vec<StagedFile>,
     /// All records of all files.
     pub rows: u32,
-    /// One column a leaf, named by its number.
-    pub frame: DataFrame,
-    /// The long texts of the frame.
-    pub texts: Texts,
-    /// Outcomes of the table's tests.
-    pub masks: Vec<u32>,
-    /// For each link, the row of the parent's table, or [`keys::NO_ROW`].
-    pub parents: Vec<Vec<u32>>,
-    /// What each record is.
-    pub fates: Vec<Fate>,
-    /// Unreadable cells, by row and leaf.
-    pub faults: Vec<CellFault>,
     /// Unreadable records, by row.
     pub quarantined: Vec<Quarantined>,
+    /// Records without an account, by row.
+    pub strays: Vec<Stray>,
+    /// Records of two accounts, by row.
+    pub torn: Vec<Torn>,
     /// Records that stand twice, to the byte.
     pub duplicates: Vec<SameKey>,
     /// Different records with one key.
     pub conflicts: Vec<SameKey>,
+    /// The pieces: the number of the record before the first of each.
+    firsts: Vec<u32>,
+    /// The pieces: the chunk of each partition.
+    chunks: Vec<Vec<Chunk>>,
+    spill: Spill,
 }
 
-impl StagedTable {
+impl TableStage {
     /// The file of `row`.
     #[must_use]
     pub fn file(&self, row: u32) -> &StagedFile {
-        let after = self.files.partition_point(|file| file.first_row <= row);
-        &self.files[after.saturating_sub(1)]
+        &self.files[self.file_number(row)]
+    }
+
+    /// The number of the file of `row`.
+    #[must_use]
+    pub fn file_number(&self, row: u32) -> usize {
+        self.files.partition_point(|file| file.first_row <= row).saturating_sub(1)
     }
 
     /// Where record `row` stands.
@@ -133,12 +190,5 @@ impl StagedTable {
         let file = self.file(row);
         let record = u64::from(row - file.first_row);
         Cell { file: file.source.name.clone(), record: record + 1, line: file.lines.line(record) + 1, column }
-    }
-
-    /// The fault of the cell of `row` for `leaf`.
-    #[must_use]
-    pub fn fault(&self, row: u32, leaf: usize) -> Option<&CellFault> {
-        let at = self.faults.binary_search_by_key(&(row, leaf), |fault| (fault.row, usize::from(fault.leaf))).ok()?;
-        Some(&self.faults[at])
     }
 }

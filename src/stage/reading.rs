@@ -1,20 +1,30 @@
-//! One table being read: its regions on all threads, then put together in order.
+//! One table being read: its regions on all threads, each as pieces that are written away as soon as they are read.
 
 use std::ops::Range;
 
-use polars::frame::DataFrame;
-use rayon::prelude::*;
-
-use super::column::{Texts, Values};
-use super::duplicates::{self, RowsAt};
+use super::column::Slice;
+use super::duplicates::KeyBlock;
+use super::faults::FaultKinds;
 use super::keys::{KeyBytes, KeyIndex, NO_ROW};
 use super::lines::LineIndex;
-use super::rows::{RegionRows, RowReader};
-use super::{Fate, StageError, StagedFile, StagedTable};
+use super::piece::{Chunk, PieceRows, lay_out};
+use super::rows::{Quarantined, Reading, RowReader, Rows, Stretch, accounts};
+use super::seen::Seen;
+use super::spill::{Spill, Storage};
+use super::{StageError, StagedFile, Torn};
 use crate::extract::SourceFile;
 use crate::extract::record::RecordShape;
 use crate::extract::region::{self, Region};
 use crate::mapping::plan::TablePlan;
+
+/// How accounts are put into partitions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Partitions {
+    /// Partition `p` has the accounts from rank `p << shift` on.
+    pub(super) shift: u32,
+    /// How many there are.
+    pub(super) count: usize,
+}
 
 /// A table being read.
 pub(super) struct TableReading<'p> {
@@ -25,13 +35,56 @@ pub(super) struct TableReading<'p> {
     /// For each file, the cell of each column that is read.
     cells: Vec<Vec<usize>>,
     parents: Vec<Option<&'p KeyIndex>>,
+    pub(super) spill: Spill,
+    /// The fingerprints of the keys, if the table has one.
+    keys: Option<(Seen, Spill)>,
+    kinds: &'p FaultKinds,
+}
+
+/// What is kept in memory of some consecutive records of a region.
+#[derive(Default)]
+pub(super) struct Piece {
+    /// The number of the table's records before it; known once all regions are read.
+    pub(super) first_row: u32,
+    pub(super) stretch: Stretch,
+    pub(super) chunks: Vec<Chunk>,
+    pub(super) key_block: Option<KeyBlock>,
+    /// Fingerprints that may stand elsewhere too.
+    pub(super) repeated: Vec<u64>,
+    /// Records that have no account, and their masks.
+    pub(super) strays: Vec<(u32, u32)>,
+    /// Records whose parents are of two accounts.
+    pub(super) torn: Vec<Torn>,
+    /// Of a table that others look up: the key and the account of each readable record.
+    pub(super) keys: KeyBytes,
+    pub(super) accounts: Vec<u32>,
+    pub(super) records: Vec<u32>,
+}
+
+/// A region, read.
+pub(super) struct ReadRegion {
+    pub(super) pieces: Vec<Piece>,
+    /// Physical lines.
+    pub(super) lines: u64,
+    /// Records as the reader of records counted them.
+    pub(super) records: u64,
+}
+
+/// Where a table's records are, put together from its regions.
+pub(super) struct Joined {
+    pub(super) files: Vec<StagedFile>,
+    pub(super) rows: u32,
+    /// The rows of every region.
+    pub(super) spans: Vec<Range<u32>>,
 }
 
 impl<'p> TableReading<'p> {
     pub(super) fn new(
-        plan: &'p TablePlan,
+        (number, plan): (usize, &'p TablePlan),
         files: Vec<SourceFile>,
         indexes: &'p [Option<KeyIndex>],
+        storage: &Storage,
+        kinds: &'p FaultKinds,
     ) -> Result<Self, StageError> {
         let mut regions = Vec::new();
         let mut cells = Vec::new();
@@ -42,7 +95,14 @@ impl<'p> TableReading<'p> {
             cells.push(plan.reads.iter().map(|column| cell(&column.name)).collect());
         }
         let parents = plan.links.iter().map(|link| indexes[link.parent].as_ref()).collect();
-        Ok(Self { plan, files, regions, cells, parents })
+        let keys = if plan.key.is_empty() {
+            None
+        } else {
+            let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+            Some((Seen::new(bytes / RECORD_BYTES), storage.scratch(&format!("{number}.keys"))?))
+        };
+        let spill = storage.create(&format!("{number}.rows"))?;
+        Ok(Self { plan, files, regions, cells, parents, spill, keys, kinds })
     }
 
     pub(super) fn shape(&self, file: usize) -> RecordShape<'_> {
@@ -53,129 +113,137 @@ impl<'p> TableReading<'p> {
         RecordShape { dialect, cells: header.len(), multiline }
     }
 
-    pub(super) fn read(&self, file: usize, region: Region) -> Result<RegionRows, StageError> {
-        let mut reader = RowReader::new(self.plan, &self.cells[file], &self.parents);
+    /// Reads a region; `take` makes a piece of each stretch of it.
+    pub(super) fn read(
+        &self,
+        (file, region): (usize, Region),
+        take: impl FnMut(Stretch, Rows) -> Result<Piece, StageError>,
+    ) -> Result<ReadRegion, StageError> {
+        let reading = Reading {
+            plan: self.plan,
+            cells: &self.cells[file],
+            parents: &self.parents,
+            seen: self.keys.as_ref().map(|(seen, _)| seen),
+            kinds: self.kinds,
+        };
+        let mut reader = RowReader::new(reading, take);
         let mut buffer = Vec::new();
         let read = region::read(&self.files[file], region, &self.shape(file), &mut buffer, &mut reader)?;
-        let mut rows = reader.finish();
-        rows.line_count = read.lines;
-        rows.records_read = read.records;
-        Ok(rows)
+        Ok(ReadRegion { pieces: reader.finish()?, lines: read.lines, records: read.records })
     }
 
-    /// Puts the regions of the table together.
-    pub(super) fn join(&self, mut regions: Vec<RegionRows>) -> Result<(StagedTable, KeyBytes), StageError> {
-        let rows: u64 = regions.iter().map(|region| u64::from(region.rows)).sum();
-        let limit = u64::from(NO_ROW) - 1;
-        if rows > limit {
-            return Err(StageError::TooLarge { table: self.plan.name.clone(), what: "records", limit });
+    /// Writes the rows of a stretch away, each into the partition of its account.
+    pub(super) fn write(&self, stretch: Stretch, rows: Rows, partitions: Partitions) -> Result<Piece, StageError> {
+        let accounts = accounts(&rows);
+        let columns: Vec<Slice<'_>> = rows.columns.iter().map(super::column::Values::slice).collect();
+        let mut piece = self.write_rows(
+            &PieceRows {
+                records: &rows.records,
+                accounts: &accounts,
+                masks: &rows.masks,
+                parents: &rows.parents,
+                columns: &columns,
+                texts: &rows.texts,
+                faults: &rows.faults,
+            },
+            0,
+            partitions,
+        )?;
+        piece.key_block = self.key_block(&rows.fingerprints, &rows.records, &accounts)?;
+        piece.stretch = stretch;
+        piece.repeated = rows.repeated;
+        if self.plan.is_parent {
+            piece.keys = rows.keys;
+            piece.accounts = accounts;
+            piece.records = rows.records;
         }
-        let (files, spans) = self.place(&regions);
-        let mut texts = Texts::default();
-        let mut bases = Vec::with_capacity(regions.len());
-        for region in &mut regions {
-            let base = texts.append(std::mem::take(&mut region.texts));
-            let too_large =
-                || StageError::TooLarge { table: self.plan.name.clone(), what: "MiB of text", limit: 16 * 1024 };
-            bases.push(base.ok_or_else(too_large)?);
-        }
-        let mut staged = StagedTable {
-            files,
-            rows: rows as u32,
-            frame: DataFrame::empty(),
-            texts,
-            masks: gather(&mut regions, |region| std::mem::take(&mut region.masks)),
-            parents: (0..self.plan.links.len())
-                .map(|link| gather(&mut regions, |region| std::mem::take(&mut region.parents[link])))
-                .collect(),
-            fates: vec![Fate::Alive; rows as usize],
-            faults: Vec::new(),
-            quarantined: Vec::new(),
-            duplicates: Vec::new(),
-            conflicts: Vec::new(),
-        };
-        let mut keys = KeyBytes::default();
-        for (region, span) in regions.iter_mut().zip(&spans) {
-            staged.faults.extend(region.faults.drain(..).map(|mut fault| {
-                fault.row += span.start;
-                fault
-            }));
-            staged.quarantined.extend(region.quarantined.drain(..).map(|mut record| {
-                record.row += span.start;
-                record
-            }));
-            keys.append(&std::mem::take(&mut region.keys));
-        }
-        for record in &staged.quarantined {
-            staged.fates[record.row as usize] = Fate::Quarantined;
-        }
-        staged.frame = self.frame(&mut regions, &bases, rows as usize)?;
-        let fingerprints = gather(&mut regions, |region| std::mem::take(&mut region.fingerprints));
-        let at = RowsAt { reading: self, spans: &spans };
-        let same = duplicates::find(&at, fingerprints)?;
-        for duplicate in &same.duplicates {
-            staged.fates[duplicate.row as usize] = Fate::Duplicate;
-        }
-        (staged.duplicates, staged.conflicts) = (same.duplicates, same.conflicts);
-        Ok((staged, keys))
+        Ok(piece)
     }
 
-    /// The files with their rows and lines, and the rows of every region.
-    fn place(&self, regions: &[RegionRows]) -> (Vec<StagedFile>, Vec<Range<u32>>) {
+    /// Writes rows away; `first` is the number of the record before the first of their stretch.
+    pub(super) fn write_rows(
+        &self,
+        rows: &PieceRows<'_>,
+        first: u32,
+        partitions: Partitions,
+    ) -> Result<Piece, StageError> {
+        let mut block = Vec::new();
+        let mut chunks = lay_out(rows, partitions.shift, partitions.count, &mut block);
+        let offset = self.spill.append(&block)?;
+        for chunk in &mut chunks {
+            chunk.offset += offset;
+        }
+        let mut piece = Piece { chunks, ..Piece::default() };
+        for (at, account) in rows.accounts.iter().enumerate() {
+            if *account == NO_ROW {
+                piece.strays.push((first + rows.records[at], rows.masks.get(at).copied().unwrap_or_default()));
+            }
+        }
+        if rows.parents.len() > 1 {
+            for (at, account) in rows.accounts.iter().enumerate() {
+                let mut others = rows.parents.iter().map(|parents| parents[at].account);
+                if let Some(other) = others.find(|other| *other != NO_ROW && other != account) {
+                    piece.torn.push(Torn { row: rows.records[at], account: *account, other });
+                }
+            }
+        }
+        Ok(piece)
+    }
+
+    /// Writes the fingerprints of some records away, if the table has a key.
+    pub(super) fn key_block(
+        &self,
+        fingerprints: &[u64],
+        records: &[u32],
+        accounts: &[u32],
+    ) -> Result<Option<KeyBlock>, StageError> {
+        let written = |(_, spill): &(Seen, Spill)| KeyBlock::write(spill, fingerprints, records, accounts);
+        self.keys.as_ref().map(written).transpose()
+    }
+
+    /// The key blocks' file, if the table has a key.
+    pub(super) fn key_spill(&self) -> Option<&Spill> {
+        self.keys.as_ref().map(|(_, spill)| spill)
+    }
+
+    /// Numbers the records of all regions; what is kept of them counts from the table's first record afterwards.
+    pub(super) fn join(&self, regions: &mut [ReadRegion]) -> Result<Joined, StageError> {
         let mut files: Vec<StagedFile> = Vec::with_capacity(self.files.len());
         let mut spans = Vec::with_capacity(regions.len());
-        let (mut row, mut lines) = (0, 0);
+        let (mut row, mut lines) = (0_u64, 0);
         for (&(file, _), region) in self.regions.iter().zip(regions) {
             if file == files.len() {
                 let source = self.files[file].clone();
                 lines = source.header_lines;
-                files.push(StagedFile {
-                    source,
-                    first_row: row,
-                    rows: 0,
-                    records_read: 0,
-                    lines: LineIndex::default(),
-                });
+                let first_row = row as u32;
+                files.push(StagedFile { source, first_row, rows: 0, records_read: 0, lines: LineIndex::default() });
             }
             let staged = &mut files[file];
-            staged.lines.append(&region.lines, u64::from(row - staged.first_row), lines);
-            staged.rows += region.rows;
-            staged.records_read += region.records_read;
-            spans.push(row..row + region.rows);
-            row += region.rows;
-            lines += region.line_count;
-        }
-        (files, spans)
-    }
-
-    fn frame(&self, regions: &mut [RegionRows], bases: &[u64], rows: usize) -> Result<DataFrame, StageError> {
-        let mut parts: Vec<Vec<Values>> = self.plan.leaves.iter().map(|_| Vec::with_capacity(regions.len())).collect();
-        for region in regions {
-            for (column, values) in parts.iter_mut().zip(std::mem::take(&mut region.columns)) {
-                column.push(values);
-            }
-        }
-        let columns = parts
-            .into_par_iter()
-            .zip(self.plan.leaves.par_iter())
-            .enumerate()
-            .map(|(number, (parts, leaf))| {
-                let mut all = Values::new(&leaf.convert);
-                all.reserve(rows);
-                for (values, base) in parts.into_iter().zip(bases) {
-                    all.append(values, *base);
+            staged.records_read += region.records;
+            let first = row;
+            for piece in &mut region.pieces {
+                let base = row as u32;
+                staged.lines.append(&piece.stretch.lines, row - u64::from(staged.first_row), lines);
+                staged.rows += piece.stretch.records;
+                row += u64::from(piece.stretch.records);
+                if row >= u64::from(NO_ROW) {
+                    let limit = u64::from(NO_ROW) - 1;
+                    return Err(StageError::TooLarge { table: self.plan.name.clone(), what: "records", limit });
                 }
-                all.into_polars(number.to_string())
-            })
-            .collect();
-        Ok(DataFrame::new(rows, columns)?)
+                piece.first_row = base;
+                piece.stretch.quarantined.iter_mut().for_each(|record: &mut Quarantined| record.row += base);
+                piece.strays.iter_mut().for_each(|(record, _)| *record += base);
+                piece.torn.iter_mut().for_each(|torn| torn.row += base);
+                if let Some(block) = &mut piece.key_block {
+                    block.first_row = base;
+                }
+            }
+            spans.push(first as u32..row as u32);
+            lines += region.lines;
+        }
+        Ok(Joined { files, rows: row as u32, spans })
     }
 }
 
-fn gather<T: Copy>(regions: &mut [RegionRows], mut take: impl FnMut(&mut RegionRows) -> Vec<T>) -> Vec<T> {
-    let mut all = Vec::with_capacity(regions.iter().map(|region| region.rows as usize).sum());
-    for region in regions {
-        all.extend(take(region));
-    }
-    all
-}
+/// About how long a record is at the least, in bytes: for the size of a filter.
+const RECORD_BYTES: u64 = 48;

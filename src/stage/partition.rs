@@ -1,0 +1,310 @@
+//! A partition read back: the tables of some accounts, as columns in memory.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use polars::frame::DataFrame;
+use polars::prelude::PolarsResult;
+
+use super::column::{Slice, Texts, Values, rebase};
+use super::faults::FaultKind;
+use super::keys::NO_ROW;
+use super::piece::{Chunk, ChunkReader};
+use super::rows::{CellFault, Rows};
+use super::{Stage, StageError, TableStage};
+use crate::finding::Cell;
+use crate::mapping::plan::TablePlan;
+
+/// The records of some accounts, table by table.
+#[derive(Debug)]
+pub struct Part {
+    /// The ranks of the accounts.
+    pub accounts: Range<u32>,
+    /// The tables.
+    pub tables: Vec<StagedTable>,
+    /// By table and file: how many records were passed over, because nobody asked for their accounts.
+    pub passed_over: Vec<Vec<u64>>,
+}
+
+/// The records of a table that belong to some accounts.
+#[derive(Debug)]
+pub struct StagedTable {
+    /// The table they are of, unless they stand alone.
+    whole: Option<Arc<TableStage>>,
+    /// The number of each record in the table, ascending.
+    pub records: Vec<u32>,
+    /// The rank of the account of each.
+    pub accounts: Vec<u32>,
+    /// One column a leaf, named by its number.
+    pub frame: DataFrame,
+    /// The long texts of the frame.
+    pub texts: Texts,
+    /// Outcomes of the table's tests; empty if it has none.
+    pub masks: Vec<u32>,
+    /// For each link, the place of the parent among the records of its table, or [`NO_ROW`].
+    pub parents: Vec<Vec<u32>>,
+    /// Rows that stand elsewhere too, to the byte; ascending.
+    pub dead: Vec<u32>,
+    /// Unreadable cells, by row and leaf.
+    pub faults: Vec<CellFault>,
+    kinds: Arc<[FaultKind]>,
+}
+
+impl StagedTable {
+    /// The rows `rows` alone.
+    pub(super) fn of_rows(rows: Rows) -> Result<Self, StageError> {
+        Ok(Self {
+            whole: None,
+            accounts: Vec::new(),
+            frame: frame(rows.records.len(), rows.columns)?,
+            records: rows.records,
+            texts: rows.texts,
+            masks: rows.masks,
+            parents: Vec::new(),
+            dead: Vec::new(),
+            faults: rows.faults,
+            kinds: Arc::default(),
+        })
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn rows(&self) -> u32 {
+        self.records.len() as u32
+    }
+
+    /// The outcomes of the tests of `row`.
+    #[must_use]
+    pub fn mask(&self, row: u32) -> u32 {
+        self.masks.get(row as usize).copied().unwrap_or_default()
+    }
+
+    /// The columns, borrowed.
+    pub fn slices(&self) -> PolarsResult<Vec<Slice<'_>>> {
+        self.frame.columns().iter().map(Slice::of).collect()
+    }
+
+    /// Whether `row` is one that stands elsewhere too.
+    #[must_use]
+    pub fn is_dead(&self, row: u32) -> bool {
+        !self.dead.is_empty() && self.dead.binary_search(&row).is_ok()
+    }
+
+    /// Where record `row` stands.
+    ///
+    /// # Panics
+    ///
+    /// If the rows stand alone: nobody tells of them where they stand.
+    #[must_use]
+    pub fn cell(&self, row: u32, column: Option<Arc<str>>) -> Cell {
+        match &self.whole {
+            Some(whole) => whole.cell(self.records[row as usize], column),
+            None => unreachable!("rows that stand alone are named, and no finding is made of them"),
+        }
+    }
+
+    /// What is wrong with the cell of `row` for `leaf`.
+    #[must_use]
+    pub fn fault(&self, row: u32, leaf: usize) -> Option<&FaultKind> {
+        let key = |fault: &CellFault| (fault.row, fault.leaf as usize);
+        let at = self.faults.binary_search_by_key(&(row, leaf), key).ok()?;
+        self.kinds.get(self.faults[at].kind as usize)
+    }
+}
+
+impl Stage {
+    /// How many partitions there are.
+    #[must_use]
+    pub fn partitions(&self) -> usize {
+        self.partitions.count
+    }
+
+    /// The ranks of the accounts of partition `number`.
+    #[must_use]
+    pub fn accounts_of(&self, number: usize) -> Range<u32> {
+        let start = |number: usize| ((number as u32) << self.partitions.shift).min(self.accounts.len());
+        start(number)..start(number + 1)
+    }
+
+    /// Reads partition `number` back. With `wanted`, only the records of the accounts it holds of, by their place in
+    /// the partition.
+    pub fn part(&self, number: usize, wanted: Option<&[bool]>) -> Result<Part, StageError> {
+        let accounts = self.accounts_of(number);
+        let mut places: Vec<Option<Vec<u32>>> = Vec::with_capacity(self.tables.len());
+        let mut part =
+            Part { accounts: accounts.clone(), tables: Vec::with_capacity(self.tables.len()), passed_over: Vec::new() };
+        for (plan, table) in self.plan.tables.iter().zip(&self.tables) {
+            let chosen = Chosen { wanted, accounts: &accounts, places: &places };
+            let read = table.part(plan, number, &chosen, &self.kinds)?;
+            part.tables.push(read.table);
+            part.passed_over.push(read.passed_over);
+            places.push(read.places.filter(|_| plan.is_parent));
+        }
+        Ok(part)
+    }
+}
+
+/// Which rows are wanted.
+struct Chosen<'c> {
+    wanted: Option<&'c [bool]>,
+    /// The ranks of the partition's accounts.
+    accounts: &'c Range<u32>,
+    /// By table: where the rows that were kept have gone; none: every row is where it was.
+    places: &'c [Option<Vec<u32>>],
+}
+
+struct ReadTable {
+    table: StagedTable,
+    passed_over: Vec<u64>,
+    places: Option<Vec<u32>>,
+}
+
+impl TableStage {
+    fn part(
+        self: &Arc<Self>,
+        plan: &TablePlan,
+        number: usize,
+        chosen: &Chosen<'_>,
+        kinds: &Arc<[FaultKind]>,
+    ) -> Result<ReadTable, StageError> {
+        let chunks: Vec<(u32, Chunk)> = self
+            .firsts
+            .iter()
+            .zip(&self.chunks)
+            .filter_map(|(first, chunks)| chunks.get(number).map(|chunk| (*first, *chunk)))
+            .filter(|(_, chunk)| chunk.rows > 0)
+            .collect();
+        let rows: usize = chunks.iter().map(|(_, chunk)| chunk.rows as usize).sum();
+        let masked = !plan.tests.is_empty();
+        let mut columns: Vec<Values> = plan.leaves.iter().map(|leaf| Values::new(&leaf.convert)).collect();
+        let value_bytes = columns.iter().map(Values::width).sum();
+        for column in &mut columns {
+            column.reserve(rows);
+        }
+        let mut table = StagedTable {
+            whole: Some(self.clone()),
+            records: Vec::with_capacity(rows),
+            accounts: Vec::with_capacity(rows),
+            frame: DataFrame::empty(),
+            texts: Texts::default(),
+            masks: Vec::with_capacity(if masked { rows } else { 0 }),
+            parents: vec![Vec::with_capacity(rows); plan.links.len()],
+            dead: Vec::new(),
+            faults: Vec::new(),
+            kinds: kinds.clone(),
+        };
+        let mut passed_over = vec![0; self.files.len()];
+        let mut places = chosen.wanted.map(|_| Vec::with_capacity(rows));
+        let mut bytes = Vec::new();
+        let mut kept = Vec::new();
+        for (first, chunk) in chunks {
+            bytes.resize(chunk.bytes(masked, plan.links.len(), value_bytes), 0);
+            self.spill.read(chunk.offset, &mut bytes)?;
+            let mut reader = ChunkReader::new(&bytes, &chunk);
+            let records = reader.u32s().map(|record| first + record);
+            let accounts = reader.u32s();
+            let base = table.records.len() as u32;
+            let pick = match (chosen.wanted, &mut places) {
+                (Some(wanted), Some(places)) => {
+                    kept.clear();
+                    for (at, account) in accounts.clone().enumerate() {
+                        let wanted = wanted[(account - chosen.accounts.start) as usize];
+                        places.push(if wanted { base + kept.len() as u32 } else { NO_ROW });
+                        if wanted {
+                            kept.push(at as u32);
+                        }
+                    }
+                    passed_over[self.file_number(first)] += (chunk.rows as usize - kept.len()) as u64;
+                    Pick::Some(&kept)
+                }
+                _ => Pick::All,
+            };
+            pick.extend(&mut table.records, records);
+            pick.extend(&mut table.accounts, accounts);
+            if masked {
+                pick.extend(&mut table.masks, reader.u32s());
+            }
+            for (link, parents) in plan.links.iter().zip(&mut table.parents) {
+                match &chosen.places[link.parent] {
+                    None => pick.extend(parents, reader.u32s()),
+                    Some(places) => {
+                        let moved = |place: u32| places.get(place as usize).copied().unwrap_or(NO_ROW);
+                        pick.extend(parents, reader.u32s().map(moved));
+                    }
+                }
+            }
+            let values = reader;
+            let mut reader = values.after(value_bytes);
+            let faults = reader.faults(chunk.faults);
+            match pick {
+                Pick::All => table.faults.extend(faults.map(|fault| CellFault { row: base + fault.row, ..fault })),
+                Pick::Some(kept) => table.faults.extend(faults.filter_map(|fault| {
+                    let at = kept.binary_search(&fault.row).ok()? as u32;
+                    Some(CellFault { row: base + at, ..fault })
+                })),
+            }
+            let too_large = || StageError::TooLarge {
+                table: plan.name.clone(),
+                what: "MiB of text in a partition",
+                limit: 16 * 1024,
+            };
+            let base = match chunk.texts {
+                0 => 0,
+                count => table.texts.append(reader.texts(count).into_iter()).ok_or_else(too_large)?,
+            };
+            let mut reader = values;
+            for column in &mut columns {
+                match column {
+                    Values::Text(all) => {
+                        pick.extend(all, reader.numbers().map(|value| rebase(u64::from_le_bytes(value), base)));
+                    }
+                    Values::Code(all) => pick.extend(all, reader.numbers().map(u16::from_le_bytes)),
+                    Values::Date(all) => pick.extend(all, reader.numbers().map(i32::from_le_bytes)),
+                    Values::Number(all) => pick.extend(all, reader.numbers().map(i64::from_le_bytes)),
+                }
+            }
+        }
+        self.mark_dead(&mut table, &mut passed_over, chosen);
+        table.frame = frame(table.records.len(), columns)?;
+        Ok(ReadTable { table, passed_over, places })
+    }
+
+    /// Marks the rows that stand elsewhere too. One whose account was passed over is a duplicate all the same.
+    fn mark_dead(&self, table: &mut StagedTable, passed_over: &mut [u64], chosen: &Chosen<'_>) {
+        for same in self.duplicates.iter().filter(|same| chosen.accounts.contains(&same.account)) {
+            if let Ok(row) = table.records.binary_search(&same.row) {
+                table.dead.push(row as u32);
+            } else {
+                passed_over[self.file_number(same.row)] -= 1;
+            }
+        }
+    }
+}
+
+/// Which rows of a chunk are taken.
+#[derive(Clone, Copy)]
+enum Pick<'k> {
+    All,
+    /// Those, ascending.
+    Some(&'k [u32]),
+}
+
+impl Pick<'_> {
+    fn extend<T>(self, all: &mut Vec<T>, mut values: impl ExactSizeIterator<Item = T>) {
+        match self {
+            Self::All => all.extend(values),
+            Self::Some(kept) => {
+                let mut next = 0;
+                for at in kept {
+                    all.extend(values.nth((at - next) as usize));
+                    next = at + 1;
+                }
+            }
+        }
+    }
+}
+
+fn frame(rows: usize, columns: Vec<Values>) -> Result<DataFrame, StageError> {
+    let columns = columns.into_iter().enumerate().map(|(number, values)| values.into_polars(number.to_string()));
+    Ok(DataFrame::new(rows, columns.collect())?)
+}

@@ -1,0 +1,45 @@
+//! Which fingerprints came before: a filter that forgets none and takes a few for others.
+//!
+//! Every record of a table with a key is asked about, from all threads; a byte a record is all there is room for. What
+//! it says was seen is looked at again in [`super::duplicates`].
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Fingerprints seen so far.
+#[derive(Debug)]
+pub(super) struct Seen {
+    words: Vec<AtomicU64>,
+}
+
+/// The most words a filter may have: 512 MiB of them.
+const WORDS_MAX: usize = 1 << 26;
+
+impl Seen {
+    /// A filter for about `records` fingerprints: eight bits each, of which each sets three.
+    pub(super) fn new(records: u64) -> Self {
+        let words = usize::try_from(records / 8).unwrap_or(WORDS_MAX).clamp(1, WORDS_MAX).next_power_of_two();
+        Self { words: std::iter::repeat_with(AtomicU64::default).take(words).collect() }
+    }
+
+    /// Notes `fingerprint`; tells whether it may have been noted before.
+    pub(super) fn note(&self, fingerprint: u64) -> bool {
+        let bits = 1 << (fingerprint & 63) | 1 << (fingerprint >> 6 & 63) | 1 << (fingerprint >> 12 & 63);
+        let word = (fingerprint >> 20) as usize & (self.words.len() - 1);
+        self.words[word].fetch_or(bits, Ordering::Relaxed) & bits == bits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stage::keys::fingerprint;
+
+    #[test]
+    fn none_is_forgotten_and_few_are_mistaken() {
+        let seen = Seen::new(100_000);
+        let of = |number: u32| fingerprint(&number.to_le_bytes());
+        let mistaken = (0..100_000).filter(|number| seen.note(of(*number))).count();
+        assert!(mistaken < 5_000, "{mistaken}");
+        assert!((0..100_000).all(|number| seen.note(of(number))));
+    }
+}

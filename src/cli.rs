@@ -61,6 +61,9 @@ pub struct ConsentArgs {
     /// Send to a production target
     #[arg(long)]
     pub yes: bool,
+    /// Send what was built now, although the inputs have changed under an unfinished wave; asks for `--reason`
+    #[arg(long, requires = "reason")]
+    pub replan: bool,
     /// Why, for the record of runs
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
@@ -162,6 +165,42 @@ pub struct ReleaseArgs {
     /// Why, for the record of runs
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+}
+
+/// Take the ledger over after a move, or from a backup. Sends nothing.
+///
+/// Whatever has not come to its end is in doubt then: its status is read at the target before any create.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway recover --reason 'restored the backup of 02:00'")]
+pub struct RecoverArgs {
+    /// Why, for the record of runs
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// Copy the ledger, also while a run writes to it.
+///
+/// The copy is consistent and holds no payloads: those are in the state folder, and can be built again.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway backup /backup/ledger-$(date +%F).sqlite")]
+pub struct BackupArgs {
+    /// The new file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Erase customers' data: payloads, quarantine, replies and the stage. The ledger stays, and balances.
+///
+/// Payloads that are still to be sent, or may have to be sent again, are kept and told.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway purge --before 2026-11-24 --reason 'thirty days after the last wave'")]
+pub struct PurgeArgs {
+    /// Erase what was made before this day
+    #[arg(long, value_name = "DATE")]
+    pub before: chrono::NaiveDate,
+    /// Why, for the record of runs
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// Tell where everything stands, from the ledger alone.
@@ -290,13 +329,16 @@ pub struct SandboxArgs {
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "a command's documentation, which is its help, stands at its flags")]
 pub enum Command {
+    Backup(BackupArgs),
     Build(BuildArgs),
     Demo(DemoArgs),
     Follow(FollowArgs),
     Generate(GenerateArgs),
     Hold(HoldArgs),
     Lint(LintArgs),
+    Purge(PurgeArgs),
     Reconcile(ReconcileArgs),
+    Recover(RecoverArgs),
     Release(ReleaseArgs),
     Report(ReportArgs),
     Retry(RetryArgs),

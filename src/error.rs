@@ -80,6 +80,12 @@ pub enum Error {
         /// What to do next.
         hint: Option<String>,
     },
+    /// The target can't be asked what must be known before anything is sent.
+    #[error("nothing was sent: {problem}")]
+    Unreachable {
+        /// What was asked, and what happened.
+        problem: String,
+    },
     /// A synthetic extract can't be written.
     #[error(transparent)]
     Generate(#[from] GenerateError),
@@ -127,6 +133,7 @@ impl Error {
         match self {
             Self::Ledger(error) if error.is_refusal() => ExitCode::Unsafe,
             Self::Refused { .. } => ExitCode::Unsafe,
+            Self::Unreachable { .. } => ExitCode::Unreachable,
             // What was sent is in the ledger; the next run goes on from there.
             Self::Submit(_) | Self::Gate { .. } => ExitCode::Stopped,
             Self::Config(_)
@@ -160,6 +167,7 @@ impl Error {
             | Self::Target(_)
             | Self::Sandbox(_)
             | Self::Submit(_)
+            | Self::Unreachable { .. }
             | Self::Output { .. }
             | Self::Input { .. }
             | Self::System { .. } => None,

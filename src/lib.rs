@@ -19,6 +19,7 @@
 //! | [`ledger`] | the database file: schema, states, queries |
 //! | [`target`] | the target's API: requests, replies, what they mean |
 //! | [`submit`] | claim, rate limit, retry, follow; the only asynchronous stage |
+//! | [`drift`] | what differs between two payloads of one account |
 //! | [`reconcile`] | the identities |
 //! | [`report`] | where a migration stands |
 //! | [`sandbox`], [`generate`] | a target and extracts to practise with |
@@ -39,6 +40,7 @@ pub mod commands;
 pub mod config;
 pub mod console;
 pub mod contract;
+pub mod drift;
 pub mod error;
 pub mod exit_code;
 pub mod extract;

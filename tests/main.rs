@@ -15,3 +15,4 @@ mod shell;
 mod submit;
 mod support;
 mod target;
+mod waves;

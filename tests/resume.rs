@@ -16,7 +16,7 @@ const LOOKS: u32 = 3000;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Fast enough for a test, slow enough to be cut in the middle.
-const FAST: [&str; 8] = [
+pub(crate) const FAST: [&str; 8] = [
     "--set",
     "limits.rate=500/s",
     "--set",
@@ -28,13 +28,13 @@ const FAST: [&str; 8] = [
 ];
 
 /// A sandbox in a process of its own, killed when the test is over.
-struct Sandbox {
+pub(crate) struct Sandbox {
     process: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Sandbox {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut process =
             slipway().args(["sandbox", "--quiet"]).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut url = String::new();
@@ -53,11 +53,11 @@ impl Sandbox {
         serde_json::from_str(body).unwrap()
     }
 
-    fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         self.ask("counts")
     }
 
-    fn accounts(&self) -> Vec<AccountReport> {
+    pub(crate) fn accounts(&self) -> Vec<AccountReport> {
         self.ask("accounts")
     }
 }
@@ -70,7 +70,7 @@ impl Drop for Sandbox {
 }
 
 /// A project with `accounts` clean accounts that go to `sandbox`.
-fn project(accounts: u32, sandbox: &Sandbox) -> Project {
+pub(crate) fn project(accounts: u32, sandbox: &Sandbox) -> Project {
     let project = Project::with_mapping("mappings/tentacle");
     project.run(0, &["generate", "--accounts", &accounts.to_string(), "--out", "extract", "--quiet"]);
     project.settings("run_date = \"manifest\"\nmanifest = \"MANIFEST.csv\"", &sandbox.url);

@@ -20,7 +20,9 @@ use crate::mapping::{self, Plan};
 use crate::rules::{RuleContext, RuleSet};
 use crate::stage::{self, Stage, Staging, Storage};
 
+use super::ambiguous;
 use super::build_outcome::{BuildOutcome, Tally, buckets};
+use super::drift;
 use super::extract_files::Extract;
 use super::open_run::OpenRun;
 use super::payload_output::PayloadOutput;
@@ -48,6 +50,7 @@ pub(super) fn execute(args: &BuildArgs, project: &Project, console: &Console) ->
     }
     let mut open_run = OpenRun::begin(project, "build")?;
     let built = open_run.select(&args.selection).and_then(|(wave, selection)| {
+        open_run.compare_waves(wave.as_deref(), console)?;
         let request = BuildRequest { selection, wave, out: args.out.clone() };
         build(project, &mut open_run.ledger, open_run.run, &request, console)
     });
@@ -149,6 +152,7 @@ impl Build<'_> {
         let summary = writer.finish()?;
         // Only now that the ledger no longer names them.
         store::prune(&self.project.state.join("payloads"), &wanted)?;
+        let drift = drift::record(self.project, ledger)?;
         Ok(BuildOutcome {
             run_date: self.extract.run_date,
             records,
@@ -160,13 +164,16 @@ impl Build<'_> {
             blocked,
             rules_off: tally.rules_off,
             summary: format!(
-                "{} unchanged, {} changed before sending, {} changed after acceptance, {} withdrawn, {} held",
+                "{} unchanged, {} rebuilt the same, {} changed before sending, {} changed after acceptance, {} withdrawn, \
+                 {} held",
                 summary.unchanged,
+                summary.rebuilt_same,
                 summary.changed_before_sending,
                 summary.changed_after_acceptance,
                 summary.withdrawn,
                 summary.held
             ),
+            drift,
         })
     }
 
@@ -178,9 +185,11 @@ impl Build<'_> {
         let mut out = self.request.out.as_deref().map(PayloadOutput::create).transpose()?;
         let mut made = MadeBooks { buckets: books.buckets.clone(), findings: books.findings.clone() };
         let progress = self.console.progress("check", "accounts", Some(books.accounts()));
+        let ambiguous = ambiguous::numbers(&self.request.selection, &self.stage.accounts);
         let check = |account: Row<'_>, findings: &mut Vec<Finding>| {
             rules.check(account, &context, findings);
             findings.extend(self.foreign_supplier(account));
+            findings.extend(ambiguous::finding(&ambiguous, account));
         };
         let mut last = None;
         let taken = payloads::make(books, self.batches_ahead(), &check, |handed| {

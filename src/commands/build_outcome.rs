@@ -11,6 +11,8 @@ use crate::account::AccountKey;
 use crate::finding::{Finding, Severity};
 use crate::ledger::FileCount;
 
+use super::drift::Drift;
+
 /// How many findings of rejected accounts a summary shows.
 const EXAMPLES_SHOWN: usize = 12;
 
@@ -37,6 +39,8 @@ pub(super) struct BuildOutcome {
     pub(super) rules_off: Vec<String>,
     /// What the ledger says of the change since the build before.
     pub(super) summary: String,
+    /// What changed after acceptance; none: nothing.
+    pub(super) drift: Option<Drift>,
 }
 
 /// One error and the account it rejects.
@@ -67,6 +71,9 @@ impl fmt::Display for BuildOutcome {
         writeln!(f, "           {}", buckets.join(", "))?;
         writeln!(f, "built      {} accounts ready, {} rejected", self.ready, self.rejected)?;
         write!(f, "           {}", self.summary)?;
+        if let Some(drift) = &self.drift {
+            write!(f, "\n{drift}")?;
+        }
         for (severity, codes) in self.findings.iter().rev() {
             let codes: Vec<String> = codes.iter().map(|(code, count)| format!("{code} {count}")).collect();
             write!(f, "\n{:<10} {}", format!("{severity}s"), codes.join(", "))?;

@@ -22,7 +22,7 @@ use crate::report::RunReport;
 use crate::sandbox::{self, AccountReport, RunningSandbox, SandboxOptions};
 
 use super::open_run::OpenRun;
-use super::{report, run};
+use super::{report, run, submission};
 
 /// The sample's project file, in the folder that slipway was checked out to.
 const SAMPLE: &str = "samples/tentacle/slipway.toml";
@@ -61,7 +61,7 @@ fn job(
     interrupt: &Interrupt,
     console: &Console,
 ) -> Result<ExitCode, Error> {
-    let job = run::job(open_run, &RunArgs::default(), project, interrupt, console)?;
+    let job = run::job(open_run, &RunArgs::default(), project, &submission::client(project)?, interrupt, console)?;
     let report = RunReport::read(&open_run.ledger)?;
     let page = project.report_folder().join("report.html");
     report::write_page(&report, &page)?;

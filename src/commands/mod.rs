@@ -2,18 +2,24 @@
 //!
 //! Only here are stages wired to each other, and only here is the [`Project`](crate::config::Project) known.
 
+mod ambiguous;
+mod backup;
 mod build;
 mod build_outcome;
 mod demo;
+mod drift;
 mod extract_files;
 mod follow;
+mod gates;
 mod generate;
 mod hold;
 mod lint;
 mod open_run;
 mod payload_output;
+mod purge;
 mod quarantine;
 mod reconcile;
+mod recover;
 mod report;
 mod retry;
 mod run;
@@ -45,13 +51,16 @@ pub fn run(cli: &Cli) -> ExitCode {
 fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
     let project = || Project::load(cli.common.project.as_deref(), &cli.common.set);
     match &cli.command {
+        Command::Backup(args) => backup::execute(args, &project()?, console),
         Command::Build(args) => build::execute(args, &project()?, console),
         Command::Demo(args) => demo::execute(args, &cli.common.set, console),
         Command::Follow(args) => follow::execute(args, &project()?, console),
         Command::Generate(args) => generate::execute(args, console),
         Command::Hold(args) => hold::hold(args, &project()?, console),
         Command::Lint(args) => lint::execute(args, &project()?, console),
+        Command::Purge(args) => purge::execute(args, &project()?, console),
         Command::Reconcile(args) => reconcile::execute(args, &project()?, console),
+        Command::Recover(args) => recover::execute(args, &project()?, console),
         Command::Release(args) => hold::release(args, &project()?, console),
         Command::Report(args) => report::execute(args, &project()?, console),
         Command::Retry(args) => retry::execute(args, &project()?, console),

@@ -6,10 +6,11 @@ use std::path::Path;
 use crate::assemble::Selection;
 use crate::cli::SelectionArgs;
 use crate::config::{self, Project};
+use crate::console::Console;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::ledger::operate::AccountName;
-use crate::ledger::{Ledger, RunId, RunStart, TargetIdentity};
+use crate::ledger::{Ledger, LedgerError, RunId, RunStart, TargetIdentity};
 
 /// An open ledger with a run begun in it.
 #[derive(Debug)]
@@ -23,10 +24,18 @@ pub(super) struct OpenRun {
 impl OpenRun {
     /// Opens the project's ledger and begins a run of `command`.
     pub(super) fn begin(project: &Project, command: &str) -> Result<Self, Error> {
+        Self::begin_with(project, command, Ledger::open)
+    }
+
+    fn begin_with(
+        project: &Project,
+        command: &str,
+        open: impl FnOnce(&Path, &TargetIdentity) -> Result<Ledger, LedgerError>,
+    ) -> Result<Self, Error> {
         std::fs::create_dir_all(&project.state)
             .map_err(|source| Error::Output { place: project.state.display().to_string(), source })?;
         let target = TargetIdentity { url: project.target.url.clone(), suppliers: project.target.suppliers.clone() };
-        let mut ledger = Ledger::open(&project.ledger_file(), &target)?;
+        let mut ledger = open(&project.ledger_file(), &target)?;
         let who = config::invocation();
         let run = ledger.begin_run(&RunStart {
             command: command.to_owned(),
@@ -36,6 +45,11 @@ impl OpenRun {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })?;
         Ok(Self { ledger, run })
+    }
+
+    /// As [`OpenRun::begin`], after a move or from a backup: whoever held the ledger on another machine is gone.
+    pub(super) fn begin_moved(project: &Project, command: &str) -> Result<Self, Error> {
+        Self::begin_with(project, command, Ledger::open_moved)
     }
 
     /// Ends the run with `result`'s exit code, and gives `result` back.
@@ -75,6 +89,28 @@ impl OpenRun {
         let pairs: HashSet<_> = accounts.into_iter().map(|name| (name.supplier, name.number)).collect();
         selection.accounts = Some(pairs);
         Ok((Some(name.to_owned()), selection))
+    }
+
+    /// Compares the list of `wave` with the other waves: what an earlier one has processed counts as reached, what
+    /// another has not finished must not be touched.
+    pub(super) fn compare_waves(&self, wave: Option<&str>, console: &Console) -> Result<(), Error> {
+        let Some(wave) = wave else { return Ok(()) };
+        let unfinished = self.ledger.unfinished_in_other_waves(wave)?;
+        if !unfinished.is_empty() {
+            let told: Vec<_> = unfinished
+                .iter()
+                .map(|(other, accounts, number)| format!("{accounts} in wave `{other}` (such as {number})"))
+                .collect();
+            return Err(Error::Refused {
+                problem: format!("accounts of wave `{wave}` are unfinished elsewhere: {}", told.join(", ")),
+                hint: Some("finish the other wave, or list it again without them: --wave NAME=FILE".into()),
+            });
+        }
+        let processed = self.ledger.processed_in_other_waves(wave)?;
+        if processed > 0 {
+            console.note(&format!("{processed} accounts of wave `{wave}` were processed in an earlier wave"));
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::submit::Work;
+use crate::target::Client;
 
 use super::build::{self, BuildRequest};
 use super::build_outcome::BuildOutcome;
@@ -49,8 +50,9 @@ impl fmt::Display for Job {
 /// Runs the command.
 pub(super) fn execute(args: &RunArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let interrupt = Interrupt::on_signals()?;
+    let client = submission::client(project)?;
     let mut open_run = OpenRun::begin(project, "run")?;
-    let result = job(&mut open_run, args, project, &interrupt, console).and_then(|job| {
+    let result = job(&mut open_run, args, project, &client, &interrupt, console).and_then(|job| {
         super::tell(console, &job)?;
         Ok(job.exit_code())
     });
@@ -62,17 +64,19 @@ pub(super) fn job(
     open_run: &mut OpenRun,
     args: &RunArgs,
     project: &Project,
+    client: &Client,
     interrupt: &Interrupt,
     console: &Console,
 ) -> Result<Job, Error> {
     // The limit is on what is sent: a build of the first few accounts would never come to the others.
     let chosen = SelectionArgs { limit: None, ..args.selection.clone() };
     let (wave, selection): (_, Selection) = open_run.select(&chosen)?;
+    open_run.compare_waves(wave.as_deref(), console)?;
     let request = BuildRequest { selection, wave: wave.clone(), out: None };
     let build = build::build(project, &mut open_run.ledger, open_run.run, &request, console)?;
     let limit = args.selection.limit;
     let request = Request { work: Work::CreateAndFollow, wave, limit, consent: Some(&args.consent) };
-    let submission = submission::submit(open_run, project, &request, interrupt, console).inspect_err(|_| {
+    let submission = submission::submit(open_run, project, client, &request, interrupt, console).inspect_err(|_| {
         // What the build found is why nothing was sent.
         console.note(&build.to_string());
     })?;

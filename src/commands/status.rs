@@ -10,6 +10,7 @@ use crate::config::Project;
 use crate::console::Console;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
+use crate::ledger::plan::WaveRow;
 use crate::ledger::read::{Pace, RunRow};
 use crate::ledger::{Ledger, State};
 
@@ -26,6 +27,8 @@ struct Status {
     run_date: Option<String>,
     blocked: Vec<String>,
     accounts: BTreeMap<State, u64>,
+    /// Every wave, and where the accounts on its list stand.
+    waves: Vec<WaveRow>,
     errors: u64,
     warnings: u64,
     /// Accounts whose newest payload is not the one the target took.
@@ -69,6 +72,7 @@ impl Status {
             creates_per_second,
             pace,
             runs: ledger.runs(RUNS)?,
+            waves: ledger.waves()?,
             accounts,
         })
     }
@@ -85,6 +89,9 @@ impl fmt::Display for Status {
             writeln!(f, "blocked    {reason}")?;
         }
         writeln!(f, "accounts   {}", states(&self.accounts))?;
+        for WaveRow { wave, listed, accounts } in &self.waves {
+            writeln!(f, "wave {wave:<5} {listed} listed: {}", states(accounts))?;
+        }
         writeln!(f, "findings   {} errors, {} warnings", self.errors, self.warnings)?;
         if self.drifted > 0 {
             writeln!(f, "drifted    {} accepted accounts would be built differently now", self.drifted)?;

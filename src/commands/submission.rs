@@ -1,5 +1,4 @@
-//! What `run`, `submit`, `follow` and `validate` share: the gates before the first request, the settings of the
-//! submission, and what its end comes to.
+//! What `run`, `submit`, `follow` and `validate` share: the settings of the submission, and what its end comes to.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +9,7 @@ use serde::Serialize;
 use crate::assemble::store::PayloadReader;
 use crate::cli::ConsentArgs;
 use crate::clock;
-use crate::config::{self, Environment, Project, Scheme};
+use crate::config::{self, Project, Scheme};
 use crate::console::Console;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
@@ -22,6 +21,7 @@ use crate::reconcile;
 use crate::submit::{Meters, Payloads, StopReason, SubmitOptions, Summary, Validate, Work, drive, retry};
 use crate::target::{Auth, Client, ClientOptions, Envelope};
 
+use super::gates;
 use super::open_run::OpenRun;
 
 /// A submission to make.
@@ -87,24 +87,19 @@ impl Outcome {
 pub(super) fn submit(
     open_run: &mut OpenRun,
     project: &Project,
+    client: &Client,
     request: &Request<'_>,
     interrupt: &Interrupt,
     console: &Console,
 ) -> Result<Outcome, Error> {
-    if request.work != Work::Follow {
-        pass_build_gates(&open_run.ledger, project, request.wave.as_deref())?;
-    }
-    if let Some(consent) = request.consent {
-        pass_consent_gate(open_run, project, consent)?;
-    }
-    let client = client(project)?;
+    let options = options(project, request)?;
+    gates::pass(open_run, project, client, request, &options, console)?;
     let reader = PayloadReader::open(&project.payload_folder());
     let payloads: Payloads = Arc::new(move |build, place, digest| {
         reader.read(place, &build.to_string(), digest).map_err(|error| with_cause(&error))
     });
     let meters = meters(&open_run.ledger, request, console)?;
-    let summary =
-        drive(&mut open_run.ledger, open_run.run, &client, payloads, options(project, request)?, interrupt, &meters)?;
+    let summary = drive(&mut open_run.ledger, open_run.run, client, payloads, options, interrupt, &meters)?;
     drop(meters);
     if let Some(reason) = summary.stopped.as_ref().filter(|reason| reason.is_target()) {
         console.warn(&reason.to_string());
@@ -112,68 +107,8 @@ pub(super) fn submit(
     outcome(open_run, request, summary)
 }
 
-/// What the builds say against sending: the newest one, and those that made the payloads that would be sent.
-fn pass_build_gates(ledger: &Ledger, project: &Project, wave: Option<&str>) -> Result<(), Error> {
-    let Some(build) = ledger.newest_build()? else {
-        return Err(Error::Usage {
-            problem: "there is nothing to send: nothing was built".into(),
-            hint: Some("run `slipway build` first, or `slipway run`".into()),
-        });
-    };
-    if !build.blocked.is_empty() {
-        return Err(Error::Refused {
-            problem: format!("the newest build is blocked: {}", build.blocked.join("; ")),
-            hint: Some("mend the extract and build again".into()),
-        });
-    }
-    let prospects = ledger.prospects(wave)?;
-    if prospects.sendable == 0 && prospects.blocked > 0 {
-        return Err(Error::Refused {
-            problem: format!(
-                "all {} accounts that are ready were last built by a build that is blocked: {}",
-                prospects.blocked,
-                prospects.reasons.join("; ")
-            ),
-            hint: Some("mend the extract and build these accounts again".into()),
-        });
-    }
-    let rejected = prospects.built_rejected;
-    let all = prospects.built_ready + rejected;
-    if project.stop.rejected.is_exceeded_by(rejected, all) {
-        return Err(Error::Gate {
-            problem: format!(
-                "{rejected} of {all} accounts were rejected, more than `[stop] rejected` ({}%) allows",
-                project.stop.rejected.percent
-            ),
-            hint: Some(
-                "see `slipway report`; raise the share with `--set stop.rejected=…` if that is meant to be".into(),
-            ),
-        });
-    }
-    Ok(())
-}
-
-/// Production wants to be named.
-fn pass_consent_gate(open_run: &mut OpenRun, project: &Project, consent: &ConsentArgs) -> Result<(), Error> {
-    if project.target.environment != Environment::Production {
-        return Ok(());
-    }
-    if !consent.yes {
-        let ready = count(&open_run.ledger, State::Ready)?;
-        return Err(Error::Refused {
-            problem: format!(
-                "{} is production, and {ready} accounts of {} would go there",
-                project.target.url,
-                project.target.suppliers.join(", ")
-            ),
-            hint: Some("say `--yes` to send them".into()),
-        });
-    }
-    open_run.ledger.consent(open_run.run, "yes", consent.reason.as_deref().unwrap_or_default())?;
-    Ok(())
-}
-
-fn client(project: &Project) -> Result<Client, Error> {
+/// The connection to the target, with the key read. Nothing is sent yet.
+pub(super) fn client(project: &Project) -> Result<Client, Error> {
     let auth = match (project.target.auth.read_key()?, project.target.auth.scheme) {
         (None, _) => Auth::None,
         (Some(key), Scheme::Token) => Auth::Token(key),
@@ -382,10 +317,6 @@ impl fmt::Display for Outcome {
 pub(super) fn states(states: &BTreeMap<State, u64>) -> String {
     let named: Vec<_> = states.iter().filter(|(_, n)| **n > 0).map(|(state, n)| format!("{n} {state}")).collect();
     if named.is_empty() { "none".to_owned() } else { named.join(", ") }
-}
-
-fn count(ledger: &Ledger, state: State) -> Result<u64, Error> {
-    Ok(ledger.count_by_state(None)?.into_iter().find(|(s, _)| *s == state).map_or(0, |(_, n)| n))
 }
 
 fn with_cause(error: &dyn std::error::Error) -> String {

@@ -16,6 +16,7 @@ pub use crate::assemble::store::Place as PayloadPlace;
 use crate::finding::Finding;
 
 use super::operate::is_on_hold;
+use super::plan;
 use super::state::Event;
 use super::{BuildId, Ledger, LedgerError, RunId, State, now};
 
@@ -109,8 +110,10 @@ pub struct BuildSummary {
     pub held: u64,
     /// No longer in the extract, and never accepted.
     pub withdrawn: u64,
-    /// Built before with the same payload.
+    /// Built before from the same inputs, with the same payload.
     pub unchanged: u64,
+    /// Built before from other inputs, with the same payload.
+    pub rebuilt_same: u64,
     /// Built before with another payload, which was never accepted.
     pub changed_before_sending: u64,
     /// The target has accepted, or may have accepted, another payload than this build's.
@@ -127,6 +130,10 @@ pub struct BuildWriter<'a> {
     limited: bool,
     now: String,
     summary: BuildSummary,
+    /// Accounts with the payload of an earlier build, by that build.
+    same_payload: HashMap<i64, u64>,
+    /// Whether the wave had unfinished accounts before this build.
+    was_unfinished: bool,
     /// Findings that came before their accounts.
     early: HashMap<AccountKey, Vec<i64>>,
 }
@@ -135,6 +142,8 @@ pub struct BuildWriter<'a> {
 struct Known {
     id: i64,
     state: State,
+    /// Its newest build so far.
+    build: i64,
     digest: Option<Digest>,
     /// Of the payload that was sent last and may have taken effect.
     sent: Option<Digest>,
@@ -162,6 +171,7 @@ fn begin<'a>(
         params![run.0, now, build.run_date.to_string(), build.wave, build.selection_is_whole],
     )?;
     let id = BuildId(transaction.last_insert_rowid());
+    let was_unfinished = plan::is_unfinished(&transaction, build.wave.as_deref())?;
     for input in &build.inputs {
         transaction.execute(
             "INSERT INTO input (build, role, name, digest) VALUES (?, ?, ?, ?)",
@@ -180,6 +190,8 @@ fn begin<'a>(
         limited: false,
         now,
         summary: BuildSummary::default(),
+        same_payload: HashMap::new(),
+        was_unfinished,
         early: HashMap::new(),
     })
 }
@@ -317,11 +329,18 @@ impl BuildWriter<'_> {
             self.withdraw_the_gone()?;
         }
         let path = self.path;
-        let Self { transaction, id, summary, .. } = self;
+        let Self { transaction, id, mut summary, same_payload, was_unfinished, wave, .. } = self;
         let commit = || {
+            for (build, accounts) in same_payload {
+                let is_unchanged = plan::is_from_the_same(&transaction, BuildId(build), id)?;
+                *(if is_unchanged { &mut summary.unchanged } else { &mut summary.rebuilt_same }) += accounts;
+            }
+            if !was_unfinished {
+                plan::close(&transaction, wave.as_deref(), id)?;
+            }
             transaction.execute(
                 "UPDATE build SET finished_at = ?, ready = ?, rejected = ?, held = ?, withdrawn = ?, unchanged = ?, \
-                 changed_before_sending = ?, changed_after_acceptance = ? WHERE id = ?",
+                 changed_before_sending = ?, changed_after_acceptance = ?, rebuilt_same = ? WHERE id = ?",
                 params![
                     now(),
                     summary.ready as i64,
@@ -331,6 +350,7 @@ impl BuildWriter<'_> {
                     summary.unchanged as i64,
                     summary.changed_before_sending as i64,
                     summary.changed_after_acceptance as i64,
+                    summary.rebuilt_same as i64,
                     id.0
                 ],
             )?;
@@ -343,12 +363,18 @@ impl BuildWriter<'_> {
     fn known(&self, key: &AccountKey) -> rusqlite::Result<Option<Known>> {
         self.transaction
             .prepare_cached(
-                "SELECT id, state, digest, coalesce(accepted_digest, CASE WHEN state IN ('sending', 'unknown') THEN \
+                "SELECT id, state, build, digest, coalesce(accepted_digest, CASE WHEN state IN ('sending', 'unknown') THEN \
                  (SELECT digest FROM intent WHERE account = account.id ORDER BY attempt DESC LIMIT 1) END) \
                  FROM account WHERE supplier = ? AND number = ?",
             )?
             .query_row(params![key.supplier, key.number], |row| {
-                Ok(Known { id: row.get(0)?, state: row.get(1)?, digest: row.get(2)?, sent: row.get(3)? })
+                Ok(Known {
+                    id: row.get(0)?,
+                    state: row.get(1)?,
+                    build: row.get(2)?,
+                    digest: row.get(3)?,
+                    sent: row.get(4)?,
+                })
             })
             .optional()
     }
@@ -366,7 +392,7 @@ impl BuildWriter<'_> {
         if known.sent.is_some() && known.sent != digest {
             summary.changed_after_acceptance += 1;
         } else if known.digest.is_some() && known.digest == digest {
-            summary.unchanged += 1;
+            *self.same_payload.entry(known.build).or_default() += 1;
         } else if known.digest != digest {
             summary.changed_before_sending += 1;
         }

@@ -35,6 +35,17 @@ pub enum LedgerError {
         /// Who holds it: process, host and since when, as that process wrote it.
         holder: String,
     },
+    /// A process of another machine held the ledger, and did not end as it should.
+    #[error(
+        "the ledger {} was left by a run that did not end ({holder}): if that process is gone for good, `slipway \
+         recover` takes the ledger over; what it may have sent is read from the target then", path.display()
+    )]
+    Abandoned {
+        /// The ledger.
+        path: PathBuf,
+        /// Who held it: process, host and since when, as that process wrote it.
+        holder: String,
+    },
     /// The ledger was made for another target.
     #[error(
         "the ledger {} belongs to {ledger} for life, and the project now says {asked}: use another [project] state \
@@ -101,6 +112,6 @@ impl LedgerError {
     /// Whether the run was refused for safety: another run holds the ledger, or it belongs to another target.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::OtherTarget { .. })
+        matches!(self, Self::Held { .. } | Self::Abandoned { .. } | Self::OtherTarget { .. })
     }
 }

@@ -8,7 +8,11 @@
 //! - [`build`]: what a build writes
 //! - [`submit`]: intents, outcomes and status reads
 //! - [`read`] and [`report`]: what commands and reports ask
-//! - [`operate`]: waves, holds, retries
+//! - [`operate`]: holds, retries
+//! - [`plan`]: waves, and what each is sent from
+//! - [`recover`]: moves, backups and what the target had before us
+//! - [`drift`]: accepted accounts that would be built differently now
+//! - `keep`: backups and purges
 //! - `schema`: tables, views and migrations
 //!
 //! Every commit is on the disk when it returns (`synchronous = FULL`): a create is sent only after its intent is.
@@ -16,13 +20,17 @@
 
 mod change;
 mod error;
+mod keep;
 mod lock;
 mod rows;
 mod schema;
 
 pub mod build;
+pub mod drift;
 pub mod operate;
+pub mod plan;
 pub mod read;
+pub mod recover;
 pub mod report;
 pub mod state;
 pub mod submit;
@@ -40,9 +48,10 @@ use crate::account::Digest;
 
 pub use build::{BuildStart, BuildSummary, BuildWriter, BuiltAccount, FileCount, Input, PayloadPlace, Verdict};
 pub use error::LedgerError;
+pub use keep::Purged;
 pub use state::State;
 
-use lock::Lock;
+use lock::{Lock, Takeover};
 use state::Event;
 
 /// How long a reader or the writer waits for the database's own short locks, in milliseconds.
@@ -151,7 +160,11 @@ impl Ledger {
     ///
     /// [`LedgerError::Held`] and [`LedgerError::OtherTarget`] are refusals for safety; see [`LedgerError`] for the rest.
     pub fn open(path: &Path, target: &TargetIdentity) -> Result<Self, LedgerError> {
-        let lock = Lock::take(path)?;
+        Self::open_with(path, target, Takeover::SameHost)
+    }
+
+    fn open_with(path: &Path, target: &TargetIdentity, takeover: Takeover) -> Result<Self, LedgerError> {
+        let lock = Lock::take(path, takeover)?;
         create_private(path)?;
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)

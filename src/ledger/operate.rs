@@ -1,4 +1,4 @@
-//! What operators do to accounts: waves, holds, retries. Each is recorded with its run and its reason.
+//! What operators do to accounts: holds, retries, consents. Each is recorded with its run and its reason.
 
 use rusqlite::{Transaction, params};
 
@@ -16,7 +16,8 @@ pub struct AccountName {
 }
 
 impl AccountName {
-    fn supplier(&self) -> &str {
+    /// The supplier as a list keeps it: empty where the name is a bare number.
+    pub(super) fn supplier(&self) -> &str {
         self.supplier.as_deref().unwrap_or_default()
     }
 }
@@ -46,32 +47,6 @@ pub struct RetrySummary {
 }
 
 impl Ledger {
-    /// Stores the list of a wave, in place of an earlier list of that name.
-    pub fn store_wave(&mut self, wave: &str, accounts: &[AccountName]) -> Result<(), LedgerError> {
-        self.write("store a wave", |transaction, _| {
-            transaction.execute("DELETE FROM wave_account WHERE wave = ?", [wave])?;
-            let mut insert = transaction
-                .prepare_cached("INSERT OR IGNORE INTO wave_account (wave, number, supplier) VALUES (?, ?, ?)")?;
-            for account in accounts {
-                insert.execute(params![wave, account.number, account.supplier()])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// The list of a wave; empty if there is no such wave.
-    pub fn wave(&self, wave: &str) -> Result<Vec<AccountName>, LedgerError> {
-        self.rows(
-            "read a wave",
-            "SELECT supplier, number FROM wave_account WHERE wave = ? ORDER BY number, supplier",
-            [wave],
-            |row| {
-                let supplier: String = row.get(0)?;
-                Ok(AccountName { supplier: (!supplier.is_empty()).then_some(supplier), number: row.get(1)? })
-            },
-        )
-    }
-
     /// Records a consent that an operator gave to a run, such as `yes`.
     pub fn consent(&mut self, run: RunId, act: &str, reason: &str) -> Result<(), LedgerError> {
         self.write("record a consent", |transaction, _| {
@@ -254,7 +229,7 @@ fn set_state(transaction: &Transaction<'_>, account: AccountId, state: State) ->
     Ok(())
 }
 
-fn intervene(
+pub(super) fn intervene(
     transaction: &Transaction<'_>,
     run: RunId,
     account: AccountId,

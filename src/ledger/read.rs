@@ -182,7 +182,7 @@ impl Ledger {
             self.connection
                 .query_row(
                     "SELECT id, finished_at, run_date, wave, whole, ready, rejected, held, withdrawn, unchanged, \
-                     changed_before_sending, changed_after_acceptance, blocked FROM build ORDER BY id DESC LIMIT 1",
+                     changed_before_sending, changed_after_acceptance, blocked, rebuilt_same FROM build ORDER BY id DESC LIMIT 1",
                     [],
                     |row| {
                         let count = |at| row.get::<_, i64>(at).map(|n| n as u64);
@@ -198,6 +198,7 @@ impl Ledger {
                                 held: count(7)?,
                                 withdrawn: count(8)?,
                                 unchanged: count(9)?,
+                                rebuilt_same: count(13)?,
                                 changed_before_sending: count(10)?,
                                 changed_after_acceptance: count(11)?,
                             },

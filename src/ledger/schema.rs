@@ -13,12 +13,13 @@
 //!
 //! | view | grain | columns |
 //! | --- | --- | --- |
-//! | `v_accounts` | account | `import_supplier`, `external_account_number`, `state`, `origin`, `wave`, `payload_digest`, `kraken_identifier`, `attempts`, `updated_at`; beside them `accepted_digest`, `verdict`, `remote_status`, `validated_at`, `validated_result` |
+//! | `v_accounts` | account | `import_supplier`, `external_account_number`, `state`, `origin`, `wave`, `payload_digest`, `kraken_identifier`, `attempts`, `updated_at`; beside them `accepted_digest`, `verdict`, `remote_status`, `validated_at`, `validated_result`, `rehearsed_at`, `rehearsed_status`, `rehearsed_digest` |
 //! | `v_findings` | finding × locator | `external_account_number`, `severity`, `code`, `source`, `path`, `file`, `record`, `line`, `column`, `message`; `import_supplier`, `finding` |
 //! | `v_attempts` | HTTP exchange | `external_account_number`, `kind`, `started_at`, `duration_ms`, `http_status`, `outcome`; `import_supplier`, `detail`, `attempt`, `run` |
 //! | `v_runs` | run | `started_at`, `finished_at`, `command`, `exit_code`, `counts`; `run`, `arguments`, `user`, `host`, `version` |
 //! | `v_extract_files` | file × build | `file`, `bytes`, `digest`, `records` and each bucket; `build`, `table` |
 //! | `v_identities` | identity | `name`, `left`, `right`, `difference`, `balanced` |
+//! | `v_drift` | accepted account × entity | `import_supplier`, `external_account_number`, `entity`, `change`, `rows_before`, `rows_after`, `rows_same`, `pence_before`, `pence_after` |
 //! | `v_error_clusters` | cause | `code`, `path`, `file`, `column`, `accounts`, `pence`; `source`, `findings`, `message` |
 //!
 //! ```sql
@@ -30,7 +31,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Every migration there is, oldest first.
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, WAVES];
 
 /// The newest schema this program knows.
 pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
@@ -298,4 +299,94 @@ LEFT JOIN finding_cell AS cell ON cell.finding = finding.id AND cell.position = 
 WHERE finding.severity = 'error'
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY accounts DESC, findings DESC, 1, 3, 4, 5;
+";
+
+const WAVES: &str = "
+-- Of the accounts that a build made again: the same payload although its inputs had changed.
+ALTER TABLE build ADD COLUMN rebuilt_same INTEGER NOT NULL DEFAULT 0;
+
+-- 1: no create is known of. Written where a lost copy of this ledger may have sent one, so that the status is read
+-- before any other create. What is found then is somebody else's as far as this ledger can tell.
+ALTER TABLE intent ADD COLUMN presumed INTEGER NOT NULL DEFAULT 0;
+
+-- 1: what became of the account may be known to a lost copy of this ledger alone: the status is read before a create.
+ALTER TABLE account ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
+
+-- The last dry run of the account, beside its state: a rehearsed account is as ready as before.
+ALTER TABLE account ADD COLUMN rehearsed_digest BLOB;
+ALTER TABLE account ADD COLUMN rehearsed_at TEXT;
+ALTER TABLE account ADD COLUMN rehearsed_status TEXT;     -- the status word, or refused; NULL: not told yet
+
+-- The build whose inputs a wave is sent from, as long as accounts of it are unfinished. The wave is empty where none
+-- was named.
+CREATE TABLE wave_plan (
+    wave  TEXT PRIMARY KEY,
+    build INTEGER NOT NULL REFERENCES build,
+    run   INTEGER NOT NULL REFERENCES run,
+    at    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What the target was found to have of a supplier before the first create of a wave.
+CREATE TABLE listing (
+    wave     TEXT NOT NULL,
+    supplier TEXT NOT NULL,
+    run      INTEGER NOT NULL REFERENCES run,
+    at       TEXT NOT NULL,
+    imports  INTEGER,                 -- NULL: the target does not serve the list
+    PRIMARY KEY (wave, supplier)
+) STRICT, WITHOUT ROWID;
+
+-- What the newest build would make of an accepted account now, entity by entity.
+CREATE TABLE drift (
+    account      INTEGER NOT NULL REFERENCES account,
+    entity       TEXT NOT NULL,       -- the path; account: its own fields, or all of it
+    change       TEXT NOT NULL CHECK (change = 'changed' OR change = 'gone' OR change = 'rejected' OR change = 'purged'),
+    rows_before  INTEGER NOT NULL,
+    rows_after   INTEGER NOT NULL,
+    rows_same    INTEGER NOT NULL,
+    pence_before INTEGER NOT NULL,
+    pence_after  INTEGER NOT NULL,
+    PRIMARY KEY (account, entity)
+) STRICT, WITHOUT ROWID;
+
+-- Dry runs are exchanges of their own kind, so that nothing counts them as creates. A check can't be altered: the
+-- table is made anew.
+DROP VIEW v_attempts;
+CREATE TABLE exchange_with_dry_runs (
+    id          INTEGER PRIMARY KEY,
+    run         INTEGER NOT NULL REFERENCES run,
+    account     INTEGER NOT NULL REFERENCES account,
+    attempt     INTEGER,                  -- of creates: the intent's
+    kind        TEXT NOT NULL CHECK (kind = 'validate' OR kind = 'create' OR kind = 'status' OR kind = 'dry_run'),
+    started_at  TEXT NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    http_status INTEGER,                  -- NULL: no reply
+    outcome     TEXT NOT NULL,
+    detail      TEXT                      -- without a usable answer: what happened; never a text of the target
+) STRICT;
+INSERT INTO exchange_with_dry_runs SELECT id, run, account, attempt, kind, started_at, duration_ms, http_status, outcome, detail
+FROM exchange;
+DROP TABLE exchange;
+ALTER TABLE exchange_with_dry_runs RENAME TO exchange;
+CREATE INDEX exchange_by_account ON exchange (account);
+
+CREATE VIEW v_attempts AS
+SELECT account.supplier AS import_supplier, account.number AS external_account_number, exchange.kind,
+       exchange.started_at, exchange.duration_ms, exchange.http_status, exchange.outcome, exchange.detail, exchange.attempt,
+       exchange.run
+FROM exchange JOIN account ON account.id = exchange.account;
+
+DROP VIEW v_accounts;
+CREATE VIEW v_accounts AS
+SELECT supplier AS import_supplier, number AS external_account_number, state, origin, wave,
+       lower(hex(digest)) AS payload_digest, kraken_identifier, attempts, updated_at,
+       lower(hex(accepted_digest)) AS accepted_digest, verdict, remote_status, validated_at, validated_result,
+       rehearsed_at, rehearsed_status, lower(hex(rehearsed_digest)) AS rehearsed_digest
+FROM account;
+
+CREATE VIEW v_drift AS
+SELECT account.supplier AS import_supplier, account.number AS external_account_number, entity, change, rows_before,
+       rows_after, rows_same, pence_before, pence_after
+FROM drift JOIN account ON account.id = drift.account
+ORDER BY 1, 2, 3;
 ";

@@ -63,6 +63,9 @@ pub enum Event {
     Unclear,
     /// The ledger was opened by a process that did not write the intent.
     Reopened,
+    /// A create may be on its way that this ledger does not know of: it was moved or restored, or the target has the
+    /// account already.
+    Doubted,
     /// Status: PENDING or `IN_PROGRESS`.
     StatusPending,
     /// Status: PROCESSED.
@@ -107,13 +110,13 @@ impl State {
     ///
     /// | from | to, on |
     /// | --- | --- |
-    /// | `ready` | `ready` (built) · `rejected` (rebuilt) · `withdrawn` (gone) · `held` (hold) · `sending` (intent) · `submitted`, `processed` (a status read before a further create finds the earlier one alive) |
+    /// | `ready` | `ready` (built) · `rejected` (rebuilt) · `withdrawn` (gone) · `held` (hold) · `sending` (intent) · `submitted`, `processed` (a status read before a further create finds the earlier one alive) · `unknown` (doubted) |
     /// | `rejected` | `ready` (rebuilt) · `rejected` (built) · `withdrawn` (gone) · `held` (hold) |
     /// | `withdrawn` | `ready` · `rejected` (back in the extract) · `withdrawn` (gone) · `held` (hold) |
     /// | `held` | `held` (built, gone, hold) · by release, as its newest build says: `ready` · `rejected` · `withdrawn` |
     /// | `sending` | `submitted` (scheduled) · `refused` · `processed` (already imported) · `ready` (not sent) · `unknown` (unclear, reopened) |
     /// | `unknown` | by status read: `submitted` (pending) · `processed` · `errored` · `cancelled` · `ready` (not received) · `unknown` (inconclusive) |
-    /// | `submitted` | by status read: `submitted` (pending, inconclusive) · `processed` · `errored` · `cancelled` |
+    /// | `submitted` | by status read: `submitted` (pending, inconclusive) · `processed` · `errored` · `cancelled`; `unknown` (doubted) |
     /// | `refused`, `errored`, `cancelled` | `ready` (retry) |
     ///
     /// From `sending` on, a build changes nothing: what it made is kept beside what was sent. Everything not listed
@@ -141,6 +144,7 @@ impl State {
             (S::Sending, E::AlreadyImported) => S::Processed,
             (S::Sending, E::NotSent) | (S::Unknown, E::NotReceived) => S::Ready,
             (S::Sending, E::Unclear | E::Reopened) | (S::Unknown, E::Inconclusive) => S::Unknown,
+            (S::Ready | S::Submitted, E::Doubted) => S::Unknown,
 
             (S::Ready | S::Unknown | S::Submitted, E::StatusPending) | (S::Submitted, E::Inconclusive) => S::Submitted,
             (S::Ready | S::Unknown | S::Submitted, E::StatusProcessed) => S::Processed,
@@ -186,7 +190,7 @@ impl fmt::Display for State {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 21] = [
+    const EVENTS: [Event; 22] = [
         Event::BuiltReady,
         Event::BuiltRejected,
         Event::Gone,
@@ -202,6 +206,7 @@ mod tests {
         Event::NotSent,
         Event::Unclear,
         Event::Reopened,
+        Event::Doubted,
         Event::StatusPending,
         Event::StatusProcessed,
         Event::StatusErrored,
@@ -214,18 +219,18 @@ mod tests {
     /// [`EVENTS`]; `.` is illegal. y ready, j rejected, h held, w withdrawn, s sending, u unknown, b submitted,
     /// p processed, f refused, e errored, c cancelled.
     const TABLE: [(State, &str); 11] = [
-        //                  build hold  re in  create   status
-        (State::Ready, /*  */ "yjw h... . s ...... bp.. .."),
-        (State::Rejected, /**/ "yjw h... . . ...... .... .."),
-        (State::Held, /*    */ "hhh hyjw . . ...... .... .."),
-        (State::Withdrawn, /**/ "yjw h... . . ...... .... .."),
-        (State::Sending, /* */ "sss .... . . bfpyuu .... .."),
-        (State::Unknown, /* */ "uuu .... . . ...... bpec yu"),
-        (State::Submitted, /**/ "bbb .... . . ...... bpec .b"),
-        (State::Processed, /**/ "ppp .... . . ...... .... .."),
-        (State::Refused, /* */ "fff .... y . ...... .... .."),
-        (State::Errored, /* */ "eee .... y . ...... .... .."),
-        (State::Cancelled, /**/ "ccc .... y . ...... .... .."),
+        //                  build hold  re in  create  d status
+        (State::Ready, /*  */ "yjw h... . s ...... u bp.. .."),
+        (State::Rejected, /**/ "yjw h... . . ...... . .... .."),
+        (State::Held, /*    */ "hhh hyjw . . ...... . .... .."),
+        (State::Withdrawn, /**/ "yjw h... . . ...... . .... .."),
+        (State::Sending, /* */ "sss .... . . bfpyuu . .... .."),
+        (State::Unknown, /* */ "uuu .... . . ...... . bpec yu"),
+        (State::Submitted, /**/ "bbb .... . . ...... u bpec .b"),
+        (State::Processed, /**/ "ppp .... . . ...... . .... .."),
+        (State::Refused, /* */ "fff .... y . ...... . .... .."),
+        (State::Errored, /* */ "eee .... y . ...... . .... .."),
+        (State::Cancelled, /**/ "ccc .... y . ...... . .... .."),
     ];
 
     fn state_of(letter: char) -> Option<State> {

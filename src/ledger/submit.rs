@@ -14,6 +14,7 @@ pub use super::change::{
     Change, Claim, ExchangeKind, ExchangeRecord, Open, Outcome, Prospects, RemoteStatus, Validation,
 };
 use super::operate::wait_if_listed;
+use super::recover::presume_intent;
 use super::state::Event;
 use super::{AccountId, BuildId, Ledger, LedgerError, PayloadPlace, RunId, State, WriteError, now, stamp};
 
@@ -132,7 +133,7 @@ impl Ledger {
                     Change::Damaged { account, build, reason } => write_damage(transaction, *account, *build, reason),
                     Change::Unsent { account } => {
                         let current = current(transaction, *account)?;
-                        take_event(transaction, *account, &current, Event::NotSent, &Told::default())
+                        take_event(transaction, run, *account, &current, Event::NotSent, &Told::default())
                     }
                     Change::Outcome(outcome) => write_outcome(transaction, run, outcome),
                 })
@@ -153,7 +154,7 @@ const IN_WAVE: &str = "(?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account WHERE w
     AND wave_account.number = account.number AND wave_account.supplier IN ('', account.supplier)))";
 
 const CLAIM: &str = "SELECT account.id, supplier, number, account.digest, payload.build, block_offset, block_bytes, start, \
-    bytes, attempts, EXISTS (SELECT 1 FROM intent WHERE intent.account = account.id AND effective), \
+    bytes, attempts, doubted OR EXISTS (SELECT 1 FROM intent WHERE intent.account = account.id AND effective), \
     iif(validated_digest IS account.digest, validated_result, NULL) FROM account \
     JOIN payload ON payload.account = account.id AND payload.digest = account.digest \
     JOIN build ON build.id = payload.build";
@@ -205,7 +206,7 @@ fn write_intent(
             now
         ])?;
     transaction
-        .prepare_cached("UPDATE account SET state = ?, attempts = ?, updated_at = ? WHERE id = ?")?
+        .prepare_cached("UPDATE account SET state = ?, attempts = ?, updated_at = ?, doubted = 0 WHERE id = ?")?
         .execute(params![state, attempt, now, account.0])?;
     Ok(state)
 }
@@ -252,7 +253,7 @@ fn write_outcome(transaction: &Transaction<'_>, run: RunId, outcome: &Outcome) -
         Some(event) => {
             let told =
                 Told { status: outcome.status.as_ref(), kraken_identifier: outcome.kraken_identifier.as_deref() };
-            take_event(transaction, account, &current, event, &told)?
+            take_event(transaction, run, account, &current, event, &told)?
         }
         None => current.state,
     };
@@ -278,6 +279,7 @@ struct Told<'a> {
 /// Moves the account on and writes down what the event says of its newest intent.
 fn take_event(
     transaction: &Transaction<'_>,
+    run: RunId,
     account: AccountId,
     current: &Current,
     event: Event,
@@ -297,12 +299,16 @@ fn take_event(
     if let Some(outcome) = outcome_of_intent(current.state, event) {
         // A status shows the newest create that may have arrived; any other outcome is the newest create's own.
         let newest = if outcome == "received" { "AND effective" } else { "" };
-        transaction
+        let changed = transaction
             .prepare_cached(&format!(
                 "UPDATE intent SET outcome = ?1 WHERE account = ?2 \
                  AND attempt = (SELECT max(attempt) FROM intent WHERE account = ?2 {newest})"
             ))?
             .execute(params![outcome, account.0])?;
+        // A doubted account may turn out to be there without any create that this ledger knows.
+        if changed == 0 {
+            presume_intent(transaction, run, account, outcome)?;
+        }
     }
     // The payload that the target took is the newest of ours that may have arrived.
     transaction
@@ -312,7 +318,7 @@ fn take_event(
              remote_status = coalesce(?6, remote_status), remote_modified = iif(?6 IS NULL, remote_modified, ?7), \
              accepted_digest = iif(?2 IN ('submitted', 'processed') AND coalesce(?4, 'ours') = 'ours', \
                  (SELECT digest FROM intent WHERE account = ?1 \
-                  AND effective \
+                  AND effective AND NOT presumed \
                   ORDER BY attempt DESC LIMIT 1), NULL) WHERE id = ?1",
         )?
         .execute(params![
@@ -354,7 +360,7 @@ fn origin(
 ) -> Result<&'static str, WriteError> {
     let behind = if event == Event::AlreadyImported { current.attempts } else { current.attempts + 1 };
     let ours = transaction
-        .prepare_cached("SELECT 1 FROM intent WHERE account = ? AND attempt < ? AND effective")?
+        .prepare_cached("SELECT 1 FROM intent WHERE account = ? AND attempt < ? AND effective AND NOT presumed")?
         .exists(params![account.0, behind])?;
     Ok(if ours { "ours" } else { "foreign" })
 }

@@ -57,6 +57,18 @@ impl Project {
         fs::write(self.path("slipway.toml"), text).unwrap();
     }
 
+    /// Takes the manifest, with its promised counts, out of the settings; the run date stays.
+    pub(crate) fn settings_without_manifest(&self) {
+        let manifest = fs::read_to_string(self.path("extract/MANIFEST.csv")).unwrap();
+        let cell = manifest.lines().nth(1).and_then(|line| line.rsplit(',').next()).unwrap();
+        let parts: Vec<&str> = cell.trim().split('/').collect();
+        let date = format!("{}-{}-{}", parts[2], parts[1], parts[0]);
+        self.edit("slipway.toml", |text| {
+            text.replace("run_date = \"manifest\"", &format!("run_date = \"{date}\""))
+                .replace("manifest = \"MANIFEST.csv\"\n", "")
+        });
+    }
+
     /// A path in the project folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 
 use super::book::Books;
 use super::bucket::Buckets;
-use super::store::{Block, StoreError};
+use super::store::{Block, Compressor, StoreError};
 use super::view::{Row, View};
 use super::walk::Walk;
 use crate::account::{AccountKey, Digest};
@@ -84,8 +85,9 @@ pub fn make<E>(
     books: &Books<'_>,
     ahead: usize,
     check: &AccountCheck<'_>,
-    mut take: impl FnMut(Handed) -> Result<(), E>,
+    mut take: impl FnMut(&mut Handed) -> Result<(), E>,
 ) -> Result<(), PayloadError<E>> {
+    let buffers = &Buffers::default();
     let threads = rayon::current_num_threads();
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(ahead)).unzip();
     std::thread::scope(|scope| {
@@ -95,7 +97,7 @@ pub fn make<E>(
         for (thread, sender) in senders.into_iter().enumerate() {
             scope.spawn(move || {
                 for number in (thread..books.len()).step_by(threads) {
-                    let wanted = match make_book(books, number, check, &sender) {
+                    let wanted = match make_book(books, number, check, buffers, &sender) {
                         Ok(wanted) => wanted,
                         Err(error) => sender.send(Err(error)).is_ok(),
                     };
@@ -108,19 +110,33 @@ pub fn make<E>(
         for number in 0..books.len() {
             // A thread that has ended before its time has panicked, and the scope will tell.
             while let Ok(handed) = receivers[number % threads].recv() {
-                let handed = handed.map_err(|error| match error {
+                let mut handed = handed.map_err(|error| match error {
                     BookError::Stage(error) => PayloadError::Stage(error),
                     BookError::Store(error) => PayloadError::Store(error),
                 })?;
-                let ends = matches!(handed, Handed::End(_));
-                take(handed).map_err(PayloadError::Taker)?;
-                if ends {
-                    break;
+                take(&mut handed).map_err(PayloadError::Taker)?;
+                match handed {
+                    Handed::Batch(batch) => buffers.give_back(batch.bytes),
+                    Handed::End(_) => break,
                 }
             }
         }
         Ok(())
     })
+}
+
+/// Buffers of payloads that have been handed over: memory that is warm is worth keeping.
+#[derive(Debug, Default)]
+struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+impl Buffers {
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, buffer: Vec<u8>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    }
 }
 
 /// Why a book could not be made.
@@ -134,14 +150,16 @@ fn make_book(
     books: &Books<'_>,
     number: usize,
     check: &AccountCheck<'_>,
+    buffers: &Buffers,
     sender: &SyncSender<Result<Handed, BookError>>,
 ) -> Result<bool, BookError> {
     let mut book = books.book(number).map_err(BookError::Stage)?;
     let mut rejected = Vec::new();
+    let mut compressor = Compressor::new().map_err(BookError::Store)?;
     {
         let view = View::new(&book).map_err(|error| BookError::Stage(error.into()))?;
         for start in (0..book.accounts.len() as u32).step_by(ACCOUNTS_A_BATCH as usize) {
-            let batch = make_batch(&view, start, check).map_err(BookError::Store)?;
+            let batch = make_batch(&view, start, check, buffers.take(), &mut compressor).map_err(BookError::Store)?;
             let of_batch = (start..).zip(&batch.accounts);
             rejected.extend(of_batch.filter(|(_, made)| made.payload.is_none()).map(|(account, _)| account));
             if sender.send(Ok(Handed::Batch(batch))).is_err() {
@@ -158,10 +176,17 @@ fn make_book(
     Ok(sender.send(Ok(Handed::End(end))).is_ok())
 }
 
-fn make_batch(view: &View<'_>, start: u32, check: &AccountCheck<'_>) -> Result<Batch, StoreError> {
+fn make_batch(
+    view: &View<'_>,
+    start: u32,
+    check: &AccountCheck<'_>,
+    mut bytes: Vec<u8>,
+    compressor: &mut Compressor,
+) -> Result<Batch, StoreError> {
+    bytes.clear();
     let book = view.book;
     let end = (start + ACCOUNTS_A_BATCH).min(book.accounts.len() as u32);
-    let mut walk = Walk::new(view);
+    let mut walk = Walk::new(view, bytes);
     let mut accounts = Vec::with_capacity((end - start) as usize);
     for account in start..end {
         let from = walk.out.len();
@@ -187,7 +212,7 @@ fn make_batch(view: &View<'_>, start: u32, check: &AccountCheck<'_>) -> Result<B
         accounts.push(Made { key: book.accounts[account as usize].clone(), payload, findings });
     }
     let bytes = std::mem::take(&mut walk.out);
-    Ok(Batch { block: Block::compress(&bytes)?, bytes, accounts, unlisted: walk.unlisted })
+    Ok(Batch { block: compressor.compress(&bytes)?, bytes, accounts, unlisted: walk.unlisted })
 }
 
 fn too_large(account: Row<'_>, bytes: usize) -> Finding {

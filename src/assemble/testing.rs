@@ -39,10 +39,10 @@ pub(crate) fn payloads(stage: &Stage) -> (String, Vec<Finding>, Buckets) {
         match handed {
             Handed::Batch(batch) => {
                 text.push_str(std::str::from_utf8(&batch.bytes).unwrap());
-                findings.extend(batch.accounts.into_iter().flat_map(|account| account.findings));
+                findings.extend(batch.accounts.iter().flat_map(|account| account.findings.iter().cloned()));
             }
             Handed::End(end) => {
-                findings.extend(end.findings);
+                findings.append(&mut end.findings);
                 buckets.merge(&end.buckets);
             }
         }

@@ -12,11 +12,13 @@ use crate::contract::{Constraint, Violation};
 use crate::finding::{Finding, Severity};
 use crate::mapping::OnFault;
 use crate::mapping::plan::{Case, Entry, FieldPlan, Item, LinePlan, Plan, ValuePlan};
-use crate::mapping::render::{push_date, push_datetime, push_decimal, push_escaped, push_integer};
-use crate::mapping::value::{self, CODE_BASE, unpack_integer};
+use crate::mapping::render::{
+    DAYS_WRITTEN, Literal, push_date, push_datetime, push_decimal, push_escaped, push_integer, push_plain, push_word,
+};
+use crate::mapping::value::{CODE_BASE, unpack_integer};
 use crate::stage::column::{
     CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, Slice, TEXT_ABSENT, TEXT_FAULT,
-    is_escaped,
+    TextPlace, is_escaped,
 };
 
 /// Writes the payloads of some accounts, one after the other.
@@ -44,14 +46,14 @@ enum Written {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk over the accounts of `view`.
+    /// A walk over the accounts of `view` that writes into `out`.
     #[must_use]
-    pub fn new(view: &'a View<'a>) -> Self {
+    pub fn new(view: &'a View<'a>, out: Vec<u8>) -> Self {
         let plan: &Plan = &view.book.plan;
         Self {
             view,
             plan,
-            out: Vec::new(),
+            out,
             findings: Vec::new(),
             unlisted: BTreeSet::new(),
             chosen: vec![0; plan.discriminators.len()],
@@ -127,7 +129,7 @@ impl<'a> Walk<'a> {
             match item {
                 Item::Field { key, field } => {
                     let start = self.out.len();
-                    self.out.extend_from_slice(key);
+                    key.push(&mut self.out);
                     let plan = &self.plan.entities[entity].fields[*field];
                     match self.field(entity, at, case, plan) {
                         Written::Yes => self.out.push(b','),
@@ -145,7 +147,7 @@ impl<'a> Walk<'a> {
                 }
                 Item::Children { key, entity: child, required } => {
                     let start = self.out.len();
-                    self.out.extend_from_slice(key);
+                    key.push(&mut self.out);
                     if self.children(*child, at) {
                         self.out.push(b',');
                     } else {
@@ -166,10 +168,10 @@ impl<'a> Walk<'a> {
         entity: usize,
         at: usize,
         case: usize,
-        (key, path, items, keyed): (&[u8], &'a str, &'a [Item], &'a [usize]),
+        (key, path, items, keyed): (&Literal, &'a str, &'a [Item], &'a [usize]),
     ) {
         let start = self.out.len();
-        self.out.extend_from_slice(key);
+        key.push(&mut self.out);
         let open = self.out.len();
         let missing = self.missing.len();
         self.out.push(b'{');
@@ -322,10 +324,11 @@ impl<'a> Walk<'a> {
                 Slice::Date(days) => match days[at] {
                     DATE_ABSENT => (Written::Absent, None),
                     DATE_FAULT => (Written::Faulty, None),
-                    days => match value::date(days) {
-                        Some(date) => (self.quoted(|out| push_date(out, date)), None),
-                        None => (Written::Faulty, None),
-                    },
+                    days if DAYS_WRITTEN.contains(&days) => {
+                        push_date(&mut self.out, days);
+                        (Written::Yes, None)
+                    }
+                    _ => (Written::Faulty, None),
                 },
                 _ => (Written::Absent, None),
             },
@@ -346,7 +349,7 @@ impl<'a> Walk<'a> {
         if entry.value.is_none() {
             return (Written::Absent, None);
         }
-        self.out.extend_from_slice(&entry.json);
+        entry.json.push(&mut self.out);
         (Written::Yes, constraint.and_then(|number| entry.verdicts[number].clone()))
     }
 
@@ -358,13 +361,14 @@ impl<'a> Walk<'a> {
     ) -> (Written, Option<Violation>) {
         let texts = self.view.entities[entity].texts;
         let text = texts.get(handle);
-        self.quoted(|out| {
-            if is_escaped(*handle) {
-                push_escaped(out, text);
-            } else {
-                out.extend_from_slice(text);
+        if is_escaped(*handle) {
+            self.quoted(|out| push_escaped(out, text));
+        } else {
+            match texts.place(*handle) {
+                TextPlace::Word { word, length } => push_word(&mut self.out, word, length),
+                TextPlace::Arena { arena, start, length } => push_plain(&mut self.out, arena, start, length),
             }
-        });
+        }
         let checked = constraint.filter(|constraint| !constraint.takes_any_text(text.len()));
         (
             Written::Yes,
@@ -388,10 +392,14 @@ impl<'a> Walk<'a> {
         constraint: Option<&Constraint>,
     ) -> (Written, Option<Violation>) {
         match plan {
-            ValuePlan::DateTime(_) => match chrono::DateTime::from_timestamp(stored, 0) {
-                Some(instant) => (self.quoted(|out| push_datetime(out, instant)), None),
-                None => (Written::Faulty, None),
-            },
+            ValuePlan::DateTime(_) => {
+                let day = i32::try_from(stored.div_euclid(86_400));
+                if !day.is_ok_and(|day| DAYS_WRITTEN.contains(&day)) {
+                    return (Written::Faulty, None);
+                }
+                push_datetime(&mut self.out, stored);
+                (Written::Yes, None)
+            }
             ValuePlan::Integer(_, true) => {
                 let (value, zeros) = unpack_integer(stored);
                 self.quoted(|out| {

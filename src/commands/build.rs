@@ -203,7 +203,7 @@ impl Build<'_> {
                 }
                 Handed::End(end) => {
                     made.buckets.merge(&end.buckets);
-                    made.findings.extend(end.findings);
+                    made.findings.append(&mut end.findings);
                 }
             }
             Ok(())
@@ -233,14 +233,14 @@ impl Build<'_> {
     }
 
     fn take(
-        batch: Batch,
+        batch: &mut Batch,
         last: &mut Option<AccountKey>,
         writer: &mut BuildWriter<'_>,
         store: &mut PayloadWriter,
         tally: &mut Tally,
     ) -> Result<(), Error> {
         let (block_offset, block_bytes) = store.append(&batch.block)?;
-        for made in batch.accounts {
+        for made in &batch.accounts {
             for finding in &made.findings {
                 tally.count(Some(&made.key), finding);
             }
@@ -251,19 +251,19 @@ impl Build<'_> {
                 }
                 continue;
             }
-            let verdict = if let Some((range, digest)) = made.payload {
+            let verdict = if let Some((range, digest)) = &made.payload {
                 tally.ready += 1;
                 let place =
                     PayloadPlace { block_offset, block_bytes, start: range.start as u32, bytes: range.len() as u32 };
-                Verdict::Ready { digest, payload: place }
+                Verdict::Ready { digest: *digest, payload: place }
             } else {
                 tally.rejected += 1;
                 Verdict::Rejected
             };
             *last = Some(made.key.clone());
-            writer.account(&BuiltAccount { key: made.key, verdict, findings: &made.findings })?;
+            writer.account(&BuiltAccount { key: made.key.clone(), verdict, findings: &made.findings })?;
         }
-        tally.unlisted.extend(batch.unlisted);
+        tally.unlisted.append(&mut batch.unlisted);
         Ok(())
     }
 

@@ -127,14 +127,14 @@ fn payloads_of(plan: &Arc<Plan>, directory: &Path) -> Result<(Vec<Value>, Vec<Fi
     let taken = payloads::make(&books, 1, &|_, _| {}, |handed| {
         match handed {
             Handed::Batch(batch) => {
-                for account in batch.accounts {
-                    if let Some((range, _)) = account.payload {
+                for account in &mut batch.accounts {
+                    if let Some((range, _)) = account.payload.clone() {
                         made.extend(serde_json::from_slice::<Value>(&batch.bytes[range]).ok());
                     }
-                    findings.extend(account.findings);
+                    findings.append(&mut account.findings);
                 }
             }
-            Handed::End(end) => findings.extend(end.findings),
+            Handed::End(end) => findings.append(&mut end.findings),
         }
         Ok::<_, std::convert::Infallible>(())
     });

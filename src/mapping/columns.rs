@@ -9,6 +9,7 @@ use super::model::{Condition, Line, Mapping, ReadAs, Source, Span, Table, Unit};
 use super::plan::{Input, Leaf, Link, ReadColumn, TESTS_MAX, TablePlan, Template, Test};
 use super::read::Defaults;
 use super::value::{Choices, Convert, DateFormat, Scale};
+use super::word::Codes;
 
 /// Gathers what the mapping asks of one table.
 pub(super) struct TableCompiler<'m> {
@@ -253,7 +254,7 @@ impl<'m> TableCompiler<'m> {
     /// The bit of `condition` in a record's mask.
     pub(super) fn test(&mut self, condition: &Condition, problems: &mut Problems) -> u32 {
         let Some((input, _)) = self.input(&condition.column, &condition.span, problems) else { return 0 };
-        let test = Test { input, texts: condition.texts.clone(), negated: condition.negated };
+        let test = Test { input, texts: Codes::new(&condition.texts), negated: condition.negated };
         let bit = self.plan.tests.iter().position(|known| *known == test).unwrap_or_else(|| {
             self.plan.tests.push(test);
             self.plan.tests.len() - 1
@@ -319,7 +320,7 @@ pub(super) fn convert(read_as: ReadAs, line: &Line, defaults: &Defaults, problem
         }
         ReadAs::Bool => {
             let texts = defaults.bool.iter().map(|(text, _)| text.clone()).collect();
-            Convert::Choice(Arc::new(Choices { name: "flag".into(), texts }))
+            Convert::Choice(Arc::new(Choices::new("flag".into(), texts)))
         }
     })
 }

@@ -225,7 +225,7 @@ impl LineCompiler<'_, '_> {
             name.clone_from(&list.name);
             texts.extend(list.values.iter().filter(|value| !texts.contains(value)).cloned().collect::<Vec<_>>());
         }
-        (!texts.is_empty()).then_some(Choices { name, texts })
+        (!texts.is_empty()).then(|| Choices::new(name, texts))
     }
 
     fn lookup_entries(&mut self, lookup: &Lookup, column: usize, line: &Line) -> Option<Vec<Entry>> {
@@ -239,7 +239,7 @@ impl LineCompiler<'_, '_> {
             if text.is_empty() {
                 entries.push(Entry {
                     value: None,
-                    json: Box::default(),
+                    json: Vec::new().into(),
                     verdicts: vec![None; self.target.constraints.len()],
                 });
                 continue;
@@ -346,18 +346,13 @@ impl LineCompiler<'_, '_> {
     /// `value` rendered, and judged by each of the field's constraints.
     fn entry(&mut self, value: Known) -> Entry {
         let mut json = Vec::new();
-        let mut quoted = |push: &dyn Fn(&mut Vec<u8>)| {
-            json.push(b'"');
-            push(&mut json);
-            json.push(b'"');
-        };
         match &value {
             Known::Text(text) => render::push_string(&mut json, text.as_bytes()),
             Known::Integer(number) => render::push_integer(&mut json, *number),
             Known::Bool(flag) => json.extend_from_slice(if *flag { b"true" } else { b"false" }),
-            Known::Date(date) => quoted(&|out| render::push_date(out, *date)),
-            Known::DateTime(instant) => quoted(&|out| render::push_datetime(out, *instant)),
-            Known::Decimal(decimal) => quoted(&|out| out.extend_from_slice(decimal.to_string().as_bytes())),
+            Known::Date(date) => render::push_date(&mut json, value::days(*date)),
+            Known::DateTime(instant) => render::push_datetime(&mut json, instant.timestamp()),
+            Known::Decimal(decimal) => render::push_string(&mut json, decimal.to_string().as_bytes()),
         }
         let judge = |constraint: &Constraint| match &value {
             Known::Text(text) => constraint.check_text(text),

@@ -3,10 +3,10 @@
 //! The first column is the code; a line's `take` names the value column, by default the second; the others are notes.
 //! A code stands once. A blank value is legal and means that the code has no counterpart: the field is left out.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use super::document::{Place, Problem};
+use super::word::Codes;
 
 /// One lookup file.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Lookup {
     pub columns: Vec<String>,
     /// Every row, in the order of the file; as many cells as `columns`.
     pub rows: Vec<Vec<String>>,
-    by_code: HashMap<Box<[u8]>, u32, foldhash::fast::RandomState>,
+    codes: Codes,
 }
 
 impl Lookup {
@@ -35,8 +35,7 @@ impl Lookup {
                 return None;
             }
         };
-        let mut lookup =
-            Self { name: name.to_owned(), columns: Vec::new(), rows: Vec::new(), by_code: HashMap::default() };
+        let mut lookup = Self { name: name.to_owned(), columns: Vec::new(), rows: Vec::new(), codes: Codes::default() };
         for record in reader.records() {
             let record = match record {
                 Ok(record) => record,
@@ -49,12 +48,13 @@ impl Lookup {
             let cells: Vec<String> = record.iter().map(|cell| cell.trim_start_matches('\u{feff}').to_owned()).collect();
             if lookup.columns.is_empty() {
                 lookup.columns = cells;
-            } else if lookup.by_code.insert(cells[0].as_bytes().into(), lookup.rows.len() as u32).is_some() {
+            } else if !lookup.codes.insert(cells[0].as_bytes(), lookup.rows.len() as u32) {
                 problem(line, format!("code `{}` stands twice in lookup `{name}`", cells[0]));
             } else {
                 lookup.rows.push(cells);
             }
         }
+        lookup.codes.close();
         if lookup.columns.len() < 2 {
             problem(1, format!("lookup `{name}` needs a header of two columns or more: the code and its value"));
             return None;
@@ -65,7 +65,13 @@ impl Lookup {
     /// The row of `code`.
     #[must_use]
     pub fn row(&self, code: &[u8]) -> Option<u32> {
-        self.by_code.get(code).copied()
+        self.codes.find(code)
+    }
+
+    /// The codes, by the numbers of their rows.
+    #[must_use]
+    pub fn codes(&self) -> &Codes {
+        &self.codes
     }
 
     /// The place of the column that `take` names (the second without it).

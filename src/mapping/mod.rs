@@ -6,6 +6,7 @@
 //! | [`model`], [`read`] | what the file says, shapes checked |
 //! | [`lookup`] | `lookups/*.csv` |
 //! | [`value`], [`render`] | the text of a cell to a value, a value to JSON text |
+//! | [`word`] | short texts as numbers, and codes found by them |
 //! | [`plan`], [`compile`] | names resolved against the contract, conversions chosen |
 //!
 //! Everything that can be known before a record is read is checked here, all problems at once, each with its place.
@@ -21,6 +22,7 @@ pub mod plan;
 pub mod read;
 pub mod render;
 pub mod value;
+pub mod word;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::document::{Problem, Problems};
 use super::lookup::Lookup;
 use super::model::{Dialect, OnFault, OnLost, Rest, Span};
+use super::render::Literal;
 use super::value::{Convert, Scale};
+use super::word::Codes;
 use crate::contract::{Constraint, Contract, Format, Kind, Violation};
 
 /// Most tests a table may have: each is a bit of a record's mask.
@@ -128,7 +130,7 @@ pub struct Test {
     /// The text.
     pub input: Input,
     /// The texts; an empty one stands for a blank cell.
-    pub texts: Vec<String>,
+    pub texts: Codes,
     /// Whether the text must be none of them.
     pub negated: bool,
 }
@@ -272,7 +274,7 @@ pub struct Entry {
     /// The value; none: nothing is written.
     pub value: Option<Known>,
     /// As JSON.
-    pub json: Box<[u8]>,
+    pub json: Literal,
     /// By constraint number: how it breaks that one.
     pub verdicts: Vec<Option<Violation>>,
 }
@@ -300,14 +302,14 @@ pub enum Item {
     /// `"key":value`.
     Field {
         /// `"key":`, escaped.
-        key: Box<[u8]>,
+        key: Literal,
         /// The field's number.
         field: usize,
     },
     /// `"key":{…}`, left out without content.
     Object {
         /// `"key":`, escaped.
-        key: Box<[u8]>,
+        key: Literal,
         /// Path below the entity.
         path: String,
         /// Its parts.
@@ -318,7 +320,7 @@ pub enum Item {
     /// `"key":[…]` or `"key":{…}` of another entity, left out without content.
     Children {
         /// `"key":`, escaped.
-        key: Box<[u8]>,
+        key: Literal,
         /// The entity's number.
         entity: usize,
         /// By case: whether it must be there.

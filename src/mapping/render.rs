@@ -1,7 +1,5 @@
 //! JSON text, as the canonical payload spells it: UTF-8, short escapes, no white space.
 
-use chrono::{DateTime, Datelike as _, NaiveDate, Timelike as _, Utc};
-
 /// Whether `byte` cannot stand in a JSON string as it is.
 const fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
@@ -48,62 +46,146 @@ pub fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
 
 /// `"name":`
 #[must_use]
-pub fn json_key(name: &str) -> Box<[u8]> {
+pub fn json_key(name: &str) -> Literal {
     let mut key = Vec::with_capacity(name.len() + 3);
     push_string(&mut key, name.as_bytes());
     key.push(b':');
-    key.into()
+    Literal::from(key)
+}
+
+/// Bytes that are written again and again: a key, a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Literal {
+    /// The first of them, padded: a copy of a fixed length needs no call.
+    padded: [u8; PADDED],
+    all: Box<[u8]>,
+}
+
+const PADDED: usize = 32;
+
+impl Literal {
+    /// Appends the bytes to `out`.
+    #[inline]
+    pub fn push(&self, out: &mut Vec<u8>) {
+        if self.all.len() <= PADDED {
+            let end = out.len() + self.all.len();
+            out.extend_from_slice(&self.padded);
+            out.truncate(end);
+        } else {
+            out.extend_from_slice(&self.all);
+        }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.all
+    }
+}
+
+impl From<Vec<u8>> for Literal {
+    fn from(bytes: Vec<u8>) -> Self {
+        let mut padded = [0; PADDED];
+        for (slot, byte) in padded.iter_mut().zip(&bytes) {
+            *slot = *byte;
+        }
+        Self { padded, all: bytes.into() }
+    }
+}
+
+/// Appends the first `length` bytes of `bytes` with a copy of a fixed length.
+#[inline]
+fn push_first<const N: usize>(out: &mut Vec<u8>, bytes: &[u8; N], length: usize) {
+    let end = out.len() + length.min(N);
+    out.extend_from_slice(bytes);
+    out.truncate(end);
+}
+
+/// Appends `text`, which needs no escapes and lies at `start` of `arena`, as a JSON string.
+#[inline]
+pub fn push_plain(out: &mut Vec<u8>, arena: &[u8], start: usize, length: usize) {
+    out.push(b'"');
+    match arena[start..].first_chunk::<PADDED>() {
+        Some(chunk) if length <= PADDED => push_first(out, chunk, length),
+        _ => out.extend_from_slice(&arena[start..start + length]),
+    }
+    out.push(b'"');
+}
+
+/// Appends a text of at most seven bytes, the lowest of `word`, as a JSON string; it needs no escapes.
+#[inline]
+pub fn push_word(out: &mut Vec<u8>, word: u64, length: usize) {
+    let mut bytes = [0; 16];
+    bytes[0] = b'"';
+    bytes[1..9].copy_from_slice(&word.to_le_bytes());
+    bytes[1 + length.min(7)] = b'"';
+    push_first(out, &bytes, length.min(7) + 2);
+}
+
+/// The digits of `value`, at least `least` of them, at the end of 20 bytes; and how many there are.
+#[inline]
+fn digits(value: u64, least: usize) -> ([u8; 20], usize) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    let mut rest = value;
+    while rest > 0 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    (digits, (20 - at).max(least))
 }
 
 /// Appends a whole number.
 pub fn push_integer(out: &mut Vec<u8>, value: i64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
     if value < 0 {
         out.push(b'-');
     }
-    out.extend_from_slice(&digits[at..]);
+    let (digits, count) = digits(value.unsigned_abs(), 1);
+    out.extend_from_slice(&digits[20 - count..]);
 }
 
 /// Appends a decimal with all of its `scale` digits after the point.
 pub fn push_decimal(out: &mut Vec<u8>, unscaled: i64, scale: u32) {
-    if scale == 0 {
-        return push_integer(out, unscaled);
-    }
-    let mut digits = [b'0'; 40];
-    let mut at = digits.len();
-    let mut rest = unscaled.unsigned_abs();
-    let mut written = 0;
-    while rest > 0 || written <= scale {
-        if written == scale {
-            at -= 1;
-            digits[at] = b'.';
-        }
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        written += 1;
-    }
     if unscaled < 0 {
         out.push(b'-');
     }
-    out.extend_from_slice(&digits[at..]);
+    let scale = scale as usize;
+    if scale == 0 || scale > 18 {
+        let (digits, count) = digits(unscaled.unsigned_abs(), 1);
+        return out.extend_from_slice(&digits[20 - count..]);
+    }
+    let (digits, count) = digits(unscaled.unsigned_abs(), scale + 1);
+    let mut text = [0; 24];
+    let whole = count - scale;
+    for (slot, digit) in text.iter_mut().zip(&digits[20 - count..]) {
+        *slot = *digit;
+    }
+    for at in (whole..count).rev() {
+        text[at + 1] = text[at];
+    }
+    text[whole] = b'.';
+    push_first(out, &text, count + 1);
 }
 
-/// Appends `YYYY-MM-DD`.
-pub fn push_date(out: &mut Vec<u8>, date: NaiveDate) {
-    let (year, month, day) = (date.year() as u32, date.month(), date.day());
+/// The days of dates whose years have four digits.
+pub const DAYS_WRITTEN: std::ops::RangeInclusive<i32> = -719_528..=2_932_896;
+
+/// The date `days` after 1970-01-01 as a JSON string; see [`DAYS_WRITTEN`].
+fn date_text(days: i32) -> [u8; 12] {
+    // Counting years from March, so that the day that comes and goes is the last: Hinnant, "chrono-Compatible
+    // Low-Level Date Algorithms".
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097) as u32);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = (era * 400 + year_of_era as i32 + i32::from(month <= 2)) as u32;
     let digit = |number: u32| b'0' + (number % 10) as u8;
-    out.extend_from_slice(&[
+    [
+        b'"',
         digit(year / 1000),
         digit(year / 100),
         digit(year / 10),
@@ -114,16 +196,24 @@ pub fn push_date(out: &mut Vec<u8>, date: NaiveDate) {
         b'-',
         digit(day / 10),
         digit(day),
-    ]);
+        b'"',
+    ]
 }
 
-/// Appends `YYYY-MM-DDTHH:MM:SSZ`.
-pub fn push_datetime(out: &mut Vec<u8>, instant: DateTime<Utc>) {
-    push_date(out, instant.date_naive());
+/// Appends the date `days` after 1970-01-01, of [`DAYS_WRITTEN`], as a JSON string.
+pub fn push_date(out: &mut Vec<u8>, days: i32) {
+    out.extend_from_slice(&date_text(days));
+}
+
+/// Appends `"YYYY-MM-DDTHH:MM:SSZ"`, a JSON string, for an instant in seconds since 1970-01-01; its day is of
+/// [`DAYS_WRITTEN`].
+pub fn push_datetime(out: &mut Vec<u8>, seconds: i64) {
+    let (days, time) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32);
     let digit = |number: u32| b'0' + (number % 10) as u8;
     let two = |number: u32| [digit(number / 10), digit(number)];
-    let ([h1, h2], [m1, m2], [s1, s2]) = (two(instant.hour()), two(instant.minute()), two(instant.second()));
-    out.extend_from_slice(&[b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z']);
+    let ([h1, h2], [m1, m2], [s1, s2]) = (two(time / 3600), two(time / 60 % 60), two(time % 60));
+    out.extend_from_slice(&date_text(days as i32)[..11]);
+    out.extend_from_slice(&[b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'Z', b'"']);
 }
 
 #[cfg(test)]
@@ -144,13 +234,29 @@ mod tests {
         assert_eq!(written(|out| push_decimal(out, 98_000, 2)), "980.00");
         assert_eq!(written(|out| push_decimal(out, 0, 2)), "0.00");
         assert_eq!(written(|out| push_integer(out, i64::MIN)), i64::MIN.to_string());
-        let date = NaiveDate::from_ymd_opt(2019, 8, 1).unwrap();
-        assert_eq!(written(|out| push_date(out, date)), "2019-08-01");
-        let instant = date.and_hms_opt(10, 20, 5).unwrap().and_utc();
-        assert_eq!(written(|out| push_datetime(out, instant)), "2019-08-01T10:20:05Z");
+        let instant = "2019-08-01T10:20:05Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp();
+        assert_eq!(written(|out| push_datetime(out, instant)), r#""2019-08-01T10:20:05Z""#);
     }
 
     proptest! {
+        #[test]
+        fn dates_are_spelt_as_chrono_spells_them(days in DAYS_WRITTEN) {
+            let expected = chrono::NaiveDate::from_epoch_days(days).unwrap();
+            prop_assert_eq!(written(|out| push_date(out, days)), format!("\"{expected}\""));
+        }
+
+        #[test]
+        fn texts_beside_others_are_spelt_alone(text in "[a-z]{0,40}", before in "[a-z]{0,9}", after in "[a-z]{0,40}") {
+            let arena = format!("{before}{text}{after}");
+            let expected = format!("\"{text}\"");
+            prop_assert_eq!(&written(|out| push_plain(out, arena.as_bytes(), before.len(), text.len())), &expected);
+            let literal = Literal::from(text.clone().into_bytes());
+            prop_assert_eq!(&written(|out| literal.push(out)), &text);
+            if let Some(word) = crate::mapping::word::word(text.as_bytes()) {
+                prop_assert_eq!(&written(|out| push_word(out, word, text.len())), &expected);
+            }
+        }
+
         #[test]
         fn strings_are_spelt_as_serde_json_spells_them(text in ".*") {
             prop_assert_eq!(written(|out| push_string(out, text.as_bytes())), serde_json::to_string(&text).unwrap());

@@ -16,6 +16,7 @@ use chrono_tz::Tz;
 
 use super::lookup::Lookup;
 use super::model::Ambiguous;
+use super::word::Codes;
 use crate::finding::shape;
 
 /// The code of the first lookup row, flag or choice; the numbers below say absent and faulty.
@@ -50,6 +51,8 @@ pub struct Choices {
     pub name: String,
     /// The texts.
     pub texts: Vec<String>,
+    /// The texts, by their places.
+    codes: Codes,
 }
 
 /// How the digits after the point are kept.
@@ -116,7 +119,7 @@ impl Convert {
                     Err(Misread::new("unknown_code", &expected, text))
                 }
             }
-            Self::Choice(choices) => match choices.texts.iter().position(|known| known.as_bytes() == text) {
+            Self::Choice(choices) => match choices.codes.find(text) {
                 Some(number) => Ok(Cell::Code(number as u16 + CODE_BASE)),
                 None => Err(choices.misread(text)),
             },
@@ -134,6 +137,19 @@ impl Convert {
 }
 
 impl Choices {
+    /// The list `texts`, called `name` in messages.
+    #[must_use]
+    pub fn new(name: String, texts: Vec<String>) -> Self {
+        let codes = Codes::new(&texts);
+        Self { name, texts, codes }
+    }
+
+    /// The texts, by their places.
+    #[must_use]
+    pub fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
     fn misread(&self, text: &[u8]) -> Misread {
         let mut expected = self.texts.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
         if self.texts.len() > 8 {
@@ -157,7 +173,8 @@ pub fn date(days: i32) -> Option<NaiveDate> {
 }
 
 /// A whole number, packed.
-fn integer(text: &[u8]) -> Option<i64> {
+#[must_use]
+pub fn integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix(b"-") {
         Some(digits) => (true, digits),
         None => (false, text),
@@ -177,6 +194,39 @@ pub fn unpack_integer(packed: i64) -> (i64, u32) {
 }
 
 impl Scale {
+    /// Reads a decimal number of few digits; none for one that is not so simple, or is none.
+    #[must_use]
+    pub fn read_short(self, text: &[u8]) -> Option<i64> {
+        if text.len() > 15 {
+            return None;
+        }
+        let (negative, digits) = match text.split_first()? {
+            (b'-', digits) => (true, digits),
+            _ => (false, text),
+        };
+        let (mut unscaled, mut point) = (0_i64, None);
+        for (at, byte) in digits.iter().enumerate() {
+            let digit = byte.wrapping_sub(b'0');
+            if digit < 10 {
+                unscaled = unscaled * 10 + i64::from(digit);
+            } else if *byte == b'.' && point.is_none() && at > 0 {
+                point = Some(at);
+            } else {
+                return None;
+            }
+        }
+        let places = point.map_or(0, |at| digits.len() - 1 - at) as u32;
+        if digits.is_empty() || (point.is_some() && places == 0) {
+            return None;
+        }
+        let unscaled = if negative { -unscaled } else { unscaled };
+        let places = places + self.shift;
+        match self.places {
+            None => (places <= 15).then_some((unscaled << 4) | i64::from(places)),
+            Some(wanted) => Some(unscaled * 10_i64.checked_pow(wanted.checked_sub(places)?).filter(|by| *by <= 1000)?),
+        }
+    }
+
     /// Reads a decimal number.
     fn read(self, text: &[u8]) -> Result<i64, Misread> {
         let misread = || {
@@ -245,6 +295,78 @@ pub struct DateFormat {
     /// As the mapping says it.
     pub pattern: String,
     parts: Option<Vec<Part>>,
+    fixed: Option<FixedDate>,
+}
+
+/// A date of ten bytes: where its numbers start, and the two bytes between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FixedDate {
+    year: usize,
+    month: usize,
+    day: usize,
+    literals: [(usize, u8); 2],
+}
+
+/// How long such a date is, in bytes.
+const FIXED_DATE_BYTES: usize = 10;
+
+impl FixedDate {
+    fn new(parts: &[Part]) -> Option<Self> {
+        let mut fixed = Self { year: usize::MAX, month: usize::MAX, day: usize::MAX, literals: [(usize::MAX, 0); 2] };
+        let mut literals = fixed.literals.iter_mut();
+        let mut at = 0;
+        for part in parts {
+            let width = match part {
+                Part::Year => (std::mem::replace(&mut fixed.year, at) == usize::MAX).then_some(4)?,
+                Part::Month => (std::mem::replace(&mut fixed.month, at) == usize::MAX).then_some(2)?,
+                Part::Day => (std::mem::replace(&mut fixed.day, at) == usize::MAX).then_some(2)?,
+                Part::Literal(byte) => {
+                    *literals.next()? = (at, *byte);
+                    1
+                }
+                _ => return None,
+            };
+            at += width;
+        }
+        (at == FIXED_DATE_BYTES && literals.next().is_none()).then_some(fixed)
+    }
+
+    /// The days since 1970-01-01 that `text` tells.
+    fn days(self, text: &[u8]) -> Option<i32> {
+        let text: &[u8; FIXED_DATE_BYTES] = text.try_into().ok()?;
+        let mut wrong = 0;
+        let mut digit = |at: usize| {
+            let digit = text[at].wrapping_sub(b'0');
+            wrong |= u8::from(digit > 9);
+            u32::from(digit)
+        };
+        let mut pair = |at: usize| digit(at) * 10 + digit(at + 1);
+        let (year, month, day) = (pair(self.year) * 100 + pair(self.year + 2), pair(self.month), pair(self.day));
+        let odd = self.literals.iter().any(|(at, byte)| text[*at] != *byte);
+        if wrong != 0 || odd || year == 0 || !(1..=12).contains(&month) || day == 0 || day > days_in(year, month) {
+            return None;
+        }
+        Some(days_from_civil(year, month, day))
+    }
+}
+
+/// How many days a month has.
+fn days_in(year: u32, month: u32) -> u32 {
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// The days from 1970-01-01 to a date that exists, by counting years from March.
+fn days_from_civil(year: u32, month: u32, day: u32) -> i32 {
+    let year = if month <= 2 { year - 1 } else { year } as i32;
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year as i32 - 719_468
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,7 +384,9 @@ impl DateFormat {
     /// The format `pattern`, of a date or, `with_time`, of a date and time; an error says what is wrong with it.
     pub fn new(pattern: &str, with_time: bool) -> Result<Self, String> {
         let unknown = chrono::format::StrftimeItems::new(pattern).any(|item| item == chrono::format::Item::Error);
-        let format = Self { pattern: pattern.to_owned(), parts: fixed_parts(pattern) };
+        let parts = fixed_parts(pattern);
+        let fixed = parts.as_deref().and_then(FixedDate::new);
+        let format = Self { pattern: pattern.to_owned(), parts, fixed };
         let what = if with_time { "date and time" } else { "date" };
         let example = if with_time { "%d/%m/%Y %H:%M:%S" } else { "%d/%m/%Y" };
         if unknown || !format.tells(with_time) {
@@ -281,6 +405,12 @@ impl DateFormat {
             return self.datetime(written.as_bytes()).is_some();
         }
         self.date(written.as_bytes()) == Some(example.date())
+    }
+
+    /// The days since 1970-01-01 that `text` tells, if the format is of the common kind and the date exists.
+    #[must_use]
+    pub fn read_fixed(&self, text: &[u8]) -> Option<i32> {
+        self.fixed?.days(text)
     }
 
     fn date(&self, text: &[u8]) -> Option<NaiveDate> {
@@ -382,6 +512,7 @@ fn datetime(format: &DateFormat, zone: Tz, ambiguous: Ambiguous, text: &[u8]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(convert: &Convert, text: &str) -> Result<i64, &'static str> {
         match convert.read(text.as_bytes()) {
@@ -434,6 +565,28 @@ mod tests {
         assert_eq!(read(&named, "02-Jan-1970"), Ok(1));
         for pattern in ["%Q", "", "yyyy", "%H", "%d/%m"] {
             assert!(DateFormat::new(pattern, false).is_err(), "{pattern}");
+        }
+    }
+
+    proptest! {
+        /// The quick ways say nothing else than the thorough ones.
+        #[test]
+        fn what_is_read_quickly_is_read_right(
+            year in 0_u32..10_000, month in 0_u32..14, day in 0_u32..33,
+            number in "-?[0-9]{0,7}\\.?[0-9]{0,7}", shift in 0_u32..3, places in proptest::option::of(0_u32..5),
+        ) {
+            for (pattern, text) in [
+                ("%d/%m/%Y", format!("{day:02}/{month:02}/{year:04}")),
+                ("%Y-%m-%d", format!("{year:04}-{month:02}-{day:02}")),
+            ] {
+                let format = DateFormat::new(pattern, false).unwrap();
+                let thorough = format.date(text.as_bytes()).map(days);
+                prop_assert!(year == 0 || format.read_fixed(text.as_bytes()) == thorough, "{text}");
+            }
+            let scale = Scale { shift, places };
+            if let Some(quick) = scale.read_short(number.as_bytes()) {
+                prop_assert_eq!(Ok(quick), scale.read(number.as_bytes()), "{}", number);
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use polars::prelude::{
 
 use crate::mapping::render::needs_escape;
 use crate::mapping::value::Convert;
+use crate::mapping::word::{word, word_needs_escape};
 
 /// A blank cell, in a column of handles.
 pub const TEXT_ABSENT: u64 = 0;
@@ -39,7 +40,6 @@ pub const NUMBER_FAULT: i64 = i64::MIN + 1;
 
 const SHORT: u64 = 1 << 63;
 const ESCAPE: u64 = 1 << 62;
-const SHORT_BYTES_MAX: usize = 7;
 const OFFSET_BITS: u32 = 24;
 const CHUNK_BITS: u32 = 14;
 const LENGTH_SHIFT: u32 = OFFSET_BITS + CHUNK_BITS;
@@ -62,10 +62,8 @@ impl Texts {
     /// Stores `text` and gives its handle. `text` is at most [`TEXT_BYTES_MAX`] long.
     pub fn push(&mut self, text: &[u8]) -> u64 {
         let escape = if needs_escape(text) { ESCAPE } else { 0 };
-        if text.len() <= SHORT_BYTES_MAX {
-            let mut bytes = [0; 8];
-            bytes[..text.len()].copy_from_slice(text);
-            return u64::from_le_bytes(bytes) | (text.len() as u64) << 56 | SHORT | escape;
+        if let Some(word) = word(text) {
+            return word | SHORT | escape;
         }
         self.push_long(text, escape)
     }
@@ -120,15 +118,52 @@ impl Texts {
     /// The text of a handle that is neither absent nor faulty.
     #[must_use]
     pub fn get<'a>(&'a self, handle: &'a u64) -> &'a [u8] {
-        if handle & SHORT != 0 {
-            let length = (handle >> 56) as usize & 15;
-            return &bytemuck::bytes_of(handle)[..length];
+        match self.place(*handle) {
+            TextPlace::Word { length, .. } => &bytemuck::bytes_of(handle)[..length],
+            TextPlace::Arena { arena, start, length } => &arena[start..start + length],
         }
-        let offset = *handle as usize & ((1 << OFFSET_BITS) - 1);
-        let chunk = (handle >> OFFSET_BITS) as usize & (CHUNKS_MAX - 1);
-        let length = (handle >> LENGTH_SHIFT) as usize & TEXT_BYTES_MAX;
-        &self.chunks[chunk][offset..offset + length]
     }
+
+    /// Where the text of a handle lies that is neither absent nor faulty.
+    #[must_use]
+    pub fn place(&self, handle: u64) -> TextPlace<'_> {
+        if handle & SHORT != 0 {
+            return TextPlace::Word { word: handle, length: (handle >> 56) as usize & 7 };
+        }
+        let chunk = (handle >> OFFSET_BITS) as usize & (CHUNKS_MAX - 1);
+        TextPlace::Arena {
+            arena: &self.chunks[chunk],
+            start: handle as usize & ((1 << OFFSET_BITS) - 1),
+            length: (handle >> LENGTH_SHIFT) as usize & TEXT_BYTES_MAX,
+        }
+    }
+}
+
+/// The handle of a text that is a word.
+#[must_use]
+pub fn short_text(word: u64) -> u64 {
+    word | SHORT | if word_needs_escape(word) { ESCAPE } else { 0 }
+}
+
+/// Where a text lies.
+#[derive(Debug, Clone, Copy)]
+pub enum TextPlace<'a> {
+    /// In its handle: the lowest bytes of a number.
+    Word {
+        /// The number.
+        word: u64,
+        /// How many bytes are the text's.
+        length: usize,
+    },
+    /// Among others.
+    Arena {
+        /// All of them.
+        arena: &'a [u8],
+        /// Where the text starts.
+        start: usize,
+        /// How many bytes are the text's.
+        length: usize,
+    },
 }
 
 /// Whether the text of `handle` needs escapes in JSON.

@@ -7,7 +7,7 @@
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::{FixedState, RandomState};
-use hashbrown::HashTable;
+use hashbrown::HashMap;
 
 /// No parent record has the key; no account; no place.
 pub const NO_ROW: u32 = u32::MAX;
@@ -22,117 +22,67 @@ pub fn inverse(rows: &[u32], count: u32) -> Vec<u32> {
     places
 }
 
-/// Writes the key made of `parts` into `key`.
-pub fn write_key<'a>(parts: impl ExactSizeIterator<Item = &'a [u8]>, key: &mut Vec<u8>) {
-    let single = parts.len() == 1;
-    for part in parts {
-        if !single {
-            // Nearly every part is short; a long one takes five bytes to say so.
-            if part.len() < 255 {
-                key.push(part.len() as u8);
-            } else {
-                key.push(255);
-                key.extend_from_slice(&(part.len() as u32).to_le_bytes());
-            }
-        }
-        key.extend_from_slice(part);
-    }
-}
-
-/// A fingerprint of a key: equal keys have equal ones; unequal keys with equal ones are told apart by reading them.
-#[must_use]
-pub fn fingerprint(key: &[u8]) -> u64 {
-    FixedState::default().hash_one(key).max(1)
-}
-
-/// The most bytes of a key that stand in the key's own place.
-const SHORT_BYTES_MAX: usize = 15;
-
-/// A key as it is compared: up to fifteen bytes and their number, or the place of a longer one in an arena.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key([u64; 2]);
-
-/// Marks the place of a long key, where a short one has its length.
-const LONG: u64 = 0xff << 56;
-
-impl Key {
-    /// The key `bytes`, if they are few enough.
-    fn short(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > SHORT_BYTES_MAX {
-            return None;
-        }
-        let mut whole = [0; 16];
-        whole[..bytes.len()].copy_from_slice(bytes);
-        whole[SHORT_BYTES_MAX] = bytes.len() as u8;
-        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| whole[at + byte]));
-        Some(Self([word(0), word(8)]))
-    }
-
-    fn is_long(self) -> bool {
-        self.0[1] & LONG == LONG
-    }
-}
-
-/// The keys of some records, in order.
+/// The keys of some records, in order, in one arena.
 #[derive(Debug, Default)]
 pub struct KeyBytes {
-    keys: Vec<Key>,
-    /// The long ones: the length of each, then its bytes.
-    long: Vec<u8>,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
 }
 
 impl KeyBytes {
-    /// Appends the key of the next record.
-    pub fn push(&mut self, bytes: &[u8]) {
-        let key = Key::short(bytes).unwrap_or_else(|| {
-            let at = self.long.len() as u64;
-            self.long.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-            self.long.extend_from_slice(bytes);
-            Key([at, LONG])
-        });
-        self.keys.push(key);
+    /// Appends the key made of `parts`.
+    pub fn push<'a>(&mut self, parts: impl ExactSizeIterator<Item = &'a [u8]>) {
+        let single = parts.len() == 1;
+        for part in parts {
+            if !single {
+                // Nearly every part is short; a long one takes five bytes to say so.
+                if part.len() < 255 {
+                    self.bytes.push(part.len() as u8);
+                } else {
+                    self.bytes.push(255);
+                    self.bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
+                }
+            }
+            self.bytes.extend_from_slice(part);
+        }
+        self.ends.push(self.bytes.len());
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.keys.len()
+        self.ends.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.ends.is_empty()
     }
 
     /// Forgets all.
     pub fn clear(&mut self) {
-        self.keys.clear();
-        self.long.clear();
+        self.bytes.clear();
+        self.ends.clear();
     }
 
     /// Appends the keys of the records after these.
     pub fn append(&mut self, other: &Self) {
-        let base = self.long.len() as u64;
-        self.long.extend_from_slice(&other.long);
-        let moved = other.keys.iter().map(|key| if key.is_long() { Key([key.0[0] + base, LONG]) } else { *key });
-        self.keys.extend(moved);
+        let base = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.ends.extend(other.ends.iter().map(|end| end + base));
     }
 
-    /// Whether key `a` of these is key `b` of `other`.
-    fn same(&self, a: Key, other: &Self, b: Key) -> bool {
-        if a.is_long() && b.is_long() { self.long_bytes(a) == other.long_bytes(b) } else { a == b }
+    fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| &self.bytes[std::mem::replace(&mut start, *end)..*end])
     }
 
-    fn long_bytes(&self, key: Key) -> &[u8] {
-        let at = key.0[0] as usize;
-        let (length, rest) = self.long[at..].split_at(4);
-        let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
-        &rest[..length as usize]
-    }
-
-    fn hash(&self, key: Key, hasher: &RandomState) -> u64 {
-        if key.is_long() { hasher.hash_one(self.long_bytes(key)) } else { hasher.hash_one(key.0) }
+    /// A fingerprint of each key: equal keys have equal ones; unequal keys with equal ones are told apart by reading
+    /// them again.
+    pub fn fingerprints(&self) -> impl Iterator<Item = u64> {
+        let hasher = FixedState::default();
+        self.iter().map(move |key| hasher.hash_one(key).max(1))
     }
 }
 
@@ -151,65 +101,166 @@ impl Place {
     pub const NONE: Self = Self { account: NO_ROW, place: NO_ROW };
 }
 
-/// One entry: a key and where its record is. Everything a look-up of a short key needs lies together.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    key: Key,
-    place: Place,
-}
-
 /// Finds a parent's record by its key, exactly.
 ///
-/// The hasher is seeded anew for every index, so that nobody can prepare keys that all hash alike; if they did all the
-/// same, look-ups would be slow and still exact.
+/// Keys of up to 15 bytes, and those of up to 31 if the table has any, lie in a table of slots beside what is found by
+/// them, so that a look-up touches one place in memory; longer ones are in a map. The hasher is seeded anew for every
+/// index, so that nobody can prepare keys that all hash alike; if they did all the same, look-ups would be slow and
+/// still exact.
 #[derive(Debug)]
 pub struct KeyIndex {
-    keys: KeyBytes,
-    table: HashTable<Slot>,
-    hasher: RandomState,
+    slots: Slots,
+    long: HashMap<Box<[u8]>, Place, RandomState>,
 }
 
-/// How many look-ups are under way at once: enough to wait for many cache lines together.
-const LOOKUPS: usize = 64;
+#[derive(Debug)]
+enum Slots {
+    Narrow(SlotTable<2>),
+    Wide(SlotTable<4>),
+}
 
 impl KeyIndex {
     /// Indexes `keys`; `places` tells where each record is, and none for one that cannot be found. Of several records
     /// with one key, the first is found.
-    pub fn new(mut keys: KeyBytes, places: impl ExactSizeIterator<Item = Option<Place>>) -> Self {
-        let hasher = RandomState::default();
-        let mut table: HashTable<Slot> = HashTable::with_capacity(places.len());
-        for (row, place) in (0_u32..).zip(places) {
+    #[must_use]
+    pub fn new(keys: &KeyBytes, places: &[Option<Place>]) -> Self {
+        let widest = keys.iter().map(<[u8]>::len).filter(|length| *length < 32).max().unwrap_or_default();
+        let mut index = if widest < 16 {
+            Self { slots: Slots::Narrow(SlotTable::new(keys.len())), long: HashMap::default() }
+        } else {
+            Self { slots: Slots::Wide(SlotTable::new(keys.len())), long: HashMap::default() }
+        };
+        for (key, place) in keys.iter().zip(places) {
             let Some(place) = place else { continue };
-            let key = keys.keys[row as usize];
-            let entry = table.entry(
-                keys.hash(key, &hasher),
-                |slot| keys.same(slot.key, &keys, key),
-                |slot| keys.hash(slot.key, &hasher),
-            );
-            entry.or_insert(Slot { key, place });
+            let kept = match &mut index.slots {
+                Slots::Narrow(slots) => slots.insert(key, *place),
+                Slots::Wide(slots) => slots.insert(key, *place),
+            };
+            if !kept {
+                index.long.entry(key.into()).or_insert(*place);
+            }
         }
-        keys.keys = Vec::new();
-        Self { keys, table, hasher }
+        index
     }
 
     /// Where the record with each of `keys` is, appended to `found`.
     pub fn find(&self, keys: &KeyBytes, found: &mut Vec<Place>) {
-        let mut hashes = [0; LOOKUPS];
-        for keys_now in keys.keys.chunks(LOOKUPS) {
-            for (hash, key) in hashes.iter_mut().zip(keys_now) {
-                *hash = keys.hash(*key, &self.hasher);
-            }
-            for (hash, key) in hashes.iter().zip(keys_now) {
-                let slot = self.table.find(*hash, |slot| self.keys.same(slot.key, keys, *key));
-                found.push(slot.map_or(Place::NONE, |slot| slot.place));
-            }
+        match &self.slots {
+            Slots::Narrow(slots) => slots.find(keys, &self.long, found),
+            Slots::Wide(slots) => slots.find(keys, &self.long, found),
         }
     }
 
     /// The memory it takes, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.table.allocation_size() + self.keys.long.capacity()
+        let slots = match &self.slots {
+            Slots::Narrow(slots) => size_of_val(&*slots.slots),
+            Slots::Wide(slots) => size_of_val(&*slots.slots),
+        };
+        slots + self.long.allocation_size() + self.long.keys().map(|key| key.len()).sum::<usize>()
+    }
+}
+
+/// A key of less than `8 * W` bytes, and how many there are in the last of them.
+type Words<const W: usize> = [u64; W];
+
+/// An open table of keys, looked through from a key's own slot on.
+#[derive(Debug)]
+struct SlotTable<const W: usize> {
+    slots: Vec<Slot<W>>,
+    hasher: RandomState,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot<const W: usize> {
+    key: Words<W>,
+    place: Place,
+}
+
+/// What no key is: it would have 255 bytes.
+const FREE: u64 = u64::MAX;
+
+/// How many look-ups are under way at once: enough to wait for many cache lines together.
+const LOOKUPS: usize = 64;
+
+impl<const W: usize> SlotTable<W> {
+    fn new(keys: usize) -> Self {
+        let slots = keys + keys / 2 + 1;
+        Self { slots: vec![Slot { key: [FREE; W], place: Place::NONE }; slots], hasher: RandomState::default() }
+    }
+
+    /// The words of a key, unless it is too long.
+    fn words(key: &[u8]) -> Option<Words<W>> {
+        if key.len() >= 8 * W {
+            return None;
+        }
+        let mut words = [0; W];
+        let (whole, rest) = key.as_chunks::<8>();
+        for (word, bytes) in words.iter_mut().zip(whole) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        let mut last = [0; 8];
+        for (byte, of_key) in last.iter_mut().zip(rest) {
+            *byte = *of_key;
+        }
+        words[whole.len()] = u64::from_le_bytes(last);
+        words[W - 1] |= (key.len() as u64) << 56;
+        Some(words)
+    }
+
+    fn home(&self, key: &Words<W>) -> usize {
+        ((u128::from(self.hasher.hash_one(key)) * self.slots.len() as u128) >> 64) as usize
+    }
+
+    fn after(&self, slot: usize) -> usize {
+        if slot + 1 == self.slots.len() { 0 } else { slot + 1 }
+    }
+
+    /// Tells whether the key is one for the table.
+    fn insert(&mut self, key: &[u8], place: Place) -> bool {
+        let Some(key) = Self::words(key) else { return false };
+        let mut at = self.home(&key);
+        while self.slots[at].key[W - 1] != FREE {
+            if self.slots[at].key == key {
+                return true;
+            }
+            at = self.after(at);
+        }
+        self.slots[at] = Slot { key, place };
+        true
+    }
+
+    fn find(&self, keys: &KeyBytes, long: &HashMap<Box<[u8]>, Place, RandomState>, found: &mut Vec<Place>) {
+        let mut wanted = [([0; W], 0); LOOKUPS];
+        let mut keys = keys.iter();
+        while keys.len() > 0 {
+            let count = keys.len().min(LOOKUPS);
+            let first = found.len();
+            for (at, key) in keys.by_ref().take(count).enumerate() {
+                if let Some(words) = Self::words(key) {
+                    wanted[at] = (words, self.home(&words));
+                    found.push(Place::NONE);
+                } else {
+                    wanted[at] = ([FREE; W], 0);
+                    found.push(long.get(key).copied().unwrap_or(Place::NONE));
+                }
+            }
+            // Asks for all slots before the first is looked at: with nothing else to do, the processor waits for many
+            // cache lines at once.
+            let touched = wanted[..count].iter().fold(0, |touched, (_, home)| touched ^ self.slots[*home].key[0]);
+            std::hint::black_box(touched);
+            for ((key, home), place) in wanted[..count].iter().zip(&mut found[first..]) {
+                let mut at = *home;
+                while key[W - 1] != FREE && self.slots[at].key[W - 1] != FREE {
+                    if self.slots[at].key == *key {
+                        *place = self.slots[at].place;
+                        break;
+                    }
+                    at = self.after(at);
+                }
+            }
+        }
     }
 }
 
@@ -217,26 +268,33 @@ impl KeyIndex {
 mod tests {
     use super::*;
 
-    fn key(parts: &[&str]) -> Vec<u8> {
-        let mut key = Vec::new();
-        write_key(parts.iter().map(|part| part.as_bytes()), &mut key);
-        key
-    }
-
     fn keys(texts: &[&str]) -> KeyBytes {
         let mut keys = KeyBytes::default();
         for text in texts {
-            keys.push(text.as_bytes());
+            keys.push(std::iter::once(text.as_bytes()));
         }
         keys
     }
 
-    fn places(count: u32) -> impl ExactSizeIterator<Item = Option<Place>> {
-        (0..count).map(|place| Some(Place { account: 7, place }))
+    fn index(keys: &KeyBytes) -> KeyIndex {
+        let places: Vec<Option<Place>> =
+            (0..keys.len() as u32).map(|place| Some(Place { account: 7, place })).collect();
+        KeyIndex::new(keys, &places)
+    }
+
+    fn found(index: &KeyIndex, texts: &[&str]) -> Vec<u32> {
+        let mut found = Vec::new();
+        index.find(&keys(texts), &mut found);
+        found.into_iter().map(|place| place.place).collect()
     }
 
     #[test]
     fn keys_of_several_columns_do_not_run_into_each_other() {
+        let key = |parts: &[&str]| {
+            let mut keys = KeyBytes::default();
+            keys.push(parts.iter().map(|part| part.as_bytes()));
+            keys.bytes
+        };
         assert_ne!(key(&["ab", "c"]), key(&["a", "bc"]));
         assert_eq!(key(&["ab"]), b"ab");
         let long = "x".repeat(300);
@@ -245,32 +303,40 @@ mod tests {
 
     #[test]
     fn a_parent_is_found_by_its_whole_key_short_or_long() {
-        let long = ["a key of sixteen", "a key of sixteem", "a key of sixtee"];
-        let texts = ["one", "two", "", long[0], long[1], "a\0", "a"];
-        let index = KeyIndex::new(keys(&texts), places(7));
-        let mut found = Vec::new();
-        index.find(&keys(&["two", "one", "tw", "", "a", "a\0", long[1], long[0], long[2]]), &mut found);
-        let found: Vec<u32> = found.iter().map(|place| place.place).collect();
-        assert_eq!(found, [1, 0, NO_ROW, 2, 6, 5, 4, 3, NO_ROW]);
+        let of = |length: usize, last: char| "k".repeat(length - 1) + &last.to_string();
+        let lengths = [1, 2, 7, 8, 9, 15, 16, 17, 30, 31, 32, 40];
+        let texts: Vec<String> = lengths.iter().flat_map(|length| [of(*length, 'a'), of(*length, 'b')]).collect();
+        for count in [12, texts.len()] {
+            let mut known: Vec<&str> = texts[..count].iter().map(String::as_str).collect();
+            known.extend(["", "\0", "ka\0"]);
+            let index = index(&keys(&known));
+            assert_eq!(found(&index, &known), (0..known.len() as u32).collect::<Vec<_>>());
+            for length in lengths {
+                assert_eq!(found(&index, &[&of(length, 'c'), "\0\0", "kb\0"]), [NO_ROW; 3], "{length}");
+            }
+        }
     }
 
     #[test]
     fn of_records_with_one_key_the_first_that_lives_is_found() {
-        let live = [None, Some(1), Some(2)];
-        let live = live.into_iter().map(|place: Option<u32>| place.map(|place| Place { account: 0, place }));
-        let index = KeyIndex::new(keys(&["one", "one", "one"]), live);
-        let mut found = Vec::new();
-        index.find(&keys(&["one"]), &mut found);
-        assert_eq!(found[0].place, 1);
+        let live = [None, Some(1), Some(2)].map(|place| place.map(|place| Place { account: 0, place }));
+        assert_eq!(found(&KeyIndex::new(&keys(&["one"; 3]), &live), &["one"]), [1]);
     }
 
     #[test]
     fn keys_of_regions_are_put_together() {
         let mut all = keys(&["first", "the first long key of all"]);
         all.append(&keys(&["the second long key of all", "second"]));
-        let index = KeyIndex::new(all, places(4));
-        let mut found = Vec::new();
-        index.find(&keys(&["second", "the second long key of all", "the first long key of all"]), &mut found);
-        assert_eq!(found.iter().map(|place| place.place).collect::<Vec<_>>(), [3, 2, 1]);
+        let texts = ["second", "the second long key of all", "the first long key of all"];
+        assert_eq!(found(&index(&all), &texts), [3, 2, 1]);
+    }
+
+    #[test]
+    fn many_keys_are_all_found() {
+        let texts: Vec<String> = (0..1000).map(|number| format!("{number:05}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let index = index(&keys(&texts));
+        assert_eq!(found(&index, &texts), (0..1000).collect::<Vec<_>>());
+        assert!(index.bytes() >= 24 * 1000);
     }
 }

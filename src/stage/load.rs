@@ -377,7 +377,7 @@ fn index(regions: &[ReadRegion], dead: &HashSet<u32>, partitions: Partitions) ->
             places.push(place.filter(|_| dead.is_empty() || !dead.contains(&(first + record))));
         }
     }
-    KeyIndex::new(keys, places.into_iter())
+    KeyIndex::new(&keys, &places)
 }
 
 /// How far each table is from one without parents.

@@ -17,6 +17,7 @@
 //! Knows nothing of payloads: that is for assemble.
 
 pub mod accounts;
+mod batch;
 pub mod column;
 mod duplicates;
 pub mod faults;

@@ -6,15 +6,20 @@
 use csv::ByteRecord;
 
 use super::StageError;
-use super::column::{TEXT_BYTES_MAX, Texts, Values};
+use super::batch::{BATCH, Batch, Text};
+use super::column::{
+    CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, TEXT_ABSENT, TEXT_BYTES_MAX,
+    TEXT_FAULT, Texts as Arena, Values, short_text,
+};
 use super::faults::FaultKinds;
-use super::keys::{KeyBytes, KeyIndex, NO_ROW, Place, fingerprint, write_key};
+use super::keys::{KeyBytes, KeyIndex, NO_ROW, Place};
 use super::lines::LineIndex;
 use super::reading::Piece;
 use super::seen::Seen;
 use crate::extract::record::{RecordSink, Unreadable};
 use crate::mapping::plan::{Input, Leaf, TablePlan};
-use crate::mapping::value::{CODE_BASE, Cell, Convert, Misread};
+use crate::mapping::value::{CODE_BASE, Cell, Convert, Misread, integer};
+use crate::mapping::word::{Codes, WORD_BYTES_MAX};
 
 /// A cell that could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,9 +46,6 @@ pub struct Quarantined {
 /// How many bytes of a quarantined record are kept for the quarantine file.
 pub const QUARANTINE_BYTES_MAX: usize = 1024 * 1024;
 
-/// How many records are converted together.
-const BATCH: usize = 256;
-
 /// The records of a stretch of a file that can be read, column by column.
 #[derive(Debug, Default)]
 pub struct Rows {
@@ -52,7 +54,7 @@ pub struct Rows {
     /// One column a leaf.
     pub columns: Vec<Values>,
     /// The long texts of the columns.
-    pub texts: Texts,
+    pub texts: Arena,
     /// Outcomes of the table's tests.
     pub masks: Vec<u32>,
     /// One column a link: where the parent is.
@@ -105,12 +107,9 @@ pub(super) struct RowReader<'p, T> {
     failed: Option<StageError>,
     stretch: Stretch,
     rows: Rows,
-    batch: Vec<ByteRecord>,
-    /// How many of the batch are waiting.
-    waiting: usize,
+    batch: Batch,
     rendered: Vec<Vec<Option<String>>>,
     keys: KeyBytes,
-    key: Vec<u8>,
 }
 
 impl<'p, T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RowReader<'p, T> {
@@ -123,17 +122,17 @@ impl<'p, T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RowReader<'p, T> 
             failed: None,
             stretch: Stretch::default(),
             rows: Rows::new(reading.plan),
-            batch: std::iter::repeat_with(ByteRecord::new).take(BATCH).collect(),
-            waiting: 0,
+            batch: Batch::new(reading.plan.reads.len()),
             rendered: Vec::new(),
             keys: KeyBytes::default(),
-            key: Vec::new(),
         }
     }
 
     /// What was made of the records.
     pub(super) fn finish(mut self) -> Result<Vec<Piece>, StageError> {
-        self.convert();
+        if self.batch.len() > 0 {
+            self.convert();
+        }
         self.hand_on();
         self.failed.map_or(Ok(self.taken), Err)
     }
@@ -153,128 +152,102 @@ impl<'p, T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RowReader<'p, T> 
 
     /// Converts the batch.
     fn convert(&mut self) {
-        let records = &self.batch[..self.waiting];
-        self.waiting = 0;
-        if records.is_empty() {
-            return;
-        }
-        let Reading { plan, cells, parents, seen, kinds } = self.reading;
+        self.batch.close();
+        let Reading { plan, parents, seen, kinds, .. } = self.reading;
         self.rendered.clear();
         if !plan.templates.is_empty() {
-            self.rendered.extend(records.iter().map(|record| render(plan, cells, record)));
+            self.rendered.extend((0..self.batch.len()).map(|record| render(plan, &self.batch, record)));
         }
-        let rendered = &self.rendered;
-        let text_of = |at: usize| RecordTexts {
-            places: cells,
-            cells: &records[at],
-            rendered: rendered.get(at).map_or(&[], Vec::as_slice),
-            trim: plan.dialect.trim,
-        };
+        let texts = Texts { batch: &self.batch, rendered: &self.rendered };
         let rows = &mut self.rows;
-        let first = rows.records.len() - records.len();
+        let first = rows.records.len() - self.batch.len();
         for (number, leaf) in plan.leaves.iter().enumerate() {
-            let Rows { columns, texts, faults, .. } = &mut *rows;
-            let mut column = LeafColumn { leaf, values: &mut columns[number], texts };
-            let mut faulty = |at: usize, misread: &Misread| {
+            let Rows { columns, texts: arena, faults, .. } = &mut *rows;
+            let mut column = LeafColumn { leaf, values: &mut columns[number], arena };
+            column.fill(texts, |at, misread| {
                 faults.push(CellFault { row: (first + at) as u32, leaf: number as u32, kind: kinds.number(misread) });
-            };
-            match leaf.input {
-                // Nearly every leaf is a cell as it stands.
-                Input::Cell(input) if !plan.dialect.trim => {
-                    let cell = cells[input];
-                    for (at, record) in records.iter().enumerate() {
-                        column.push(Some(&record[cell]), |misread| faulty(at, misread));
-                    }
-                }
-                _ => {
-                    for at in 0..records.len() {
-                        column.push(text_of(at).text(&leaf.input), |misread| faulty(at, misread));
-                    }
-                }
-            }
+            });
         }
         if !plan.tests.is_empty() {
-            rows.masks.resize(first + records.len(), 0);
+            rows.masks.resize(first + texts.batch.len(), 0);
             for (bit, test) in plan.tests.iter().enumerate() {
                 for (at, mask) in rows.masks[first..].iter_mut().enumerate() {
-                    let found = text_of(at)
-                        .text(&test.input)
-                        .is_some_and(|text| test.texts.iter().any(|known| known.as_bytes() == text));
-                    *mask |= u32::from(found != test.negated) << bit;
+                    let found = match test.input {
+                        Input::Cell(column) => find(&test.texts, texts.batch.text(at, column)),
+                        _ => texts.of(at, &test.input).and_then(|text| test.texts.find(text)),
+                    };
+                    *mask |= u32::from(found.is_some() != test.negated) << bit;
                 }
             }
         }
         for ((link, index), found) in plan.links.iter().zip(parents).zip(&mut rows.parents) {
             let Some(index) = index else {
-                found.resize(first + records.len(), Place::NONE);
+                found.resize(first + texts.batch.len(), Place::NONE);
                 continue;
             };
             self.keys.clear();
-            for at in 0..records.len() {
-                let texts = text_of(at);
-                self.key.clear();
-                write_key(link.inputs.iter().map(|input| texts.text(input).unwrap_or_default()), &mut self.key);
-                self.keys.push(&self.key);
+            for at in 0..texts.batch.len() {
+                let parts = link.inputs.iter().map(|input| texts.of(at, input).unwrap_or_default());
+                self.keys.push(parts);
             }
             index.find(&self.keys, found);
         }
         if !plan.key.is_empty() {
-            for at in 0..records.len() {
-                let texts = text_of(at);
-                self.key.clear();
-                write_key(plan.key.iter().map(|input| texts.text(input).unwrap_or_default()), &mut self.key);
-                rows.fingerprints.push(fingerprint(&self.key));
-                if plan.is_parent {
-                    rows.keys.push(&self.key);
-                }
+            self.keys.clear();
+            for at in 0..texts.batch.len() {
+                self.keys.push(plan.key.iter().map(|input| texts.of(at, input).unwrap_or_default()));
+            }
+            rows.fingerprints.extend(self.keys.fingerprints());
+            if plan.is_parent {
+                rows.keys.append(&self.keys);
             }
             if let Some(seen) = seen {
                 let repeated = rows.fingerprints[first..].iter().copied().filter(|fingerprint| seen.note(*fingerprint));
                 rows.repeated.extend(repeated);
             }
         }
+        self.batch.clear();
     }
 }
 
 /// The templates of a table, rendered for one record; none for one that failed.
-fn render(plan: &TablePlan, cells: &[usize], record: &ByteRecord) -> Vec<Option<String>> {
-    let mut rendered = Vec::with_capacity(plan.templates.len());
+fn render(plan: &TablePlan, batch: &Batch, record: usize) -> Vec<Option<String>> {
+    let mut rendered: Vec<Vec<Option<String>>> = vec![Vec::new(); record + 1];
     for template in &plan.templates {
-        let texts = RecordTexts { places: cells, cells: record, rendered: &rendered, trim: plan.dialect.trim };
+        let texts = Texts { batch, rendered: &rendered };
         let context: std::collections::BTreeMap<&str, String> = template
             .variables
             .iter()
             .map(|(name, input)| {
-                let text = texts.text(input).unwrap_or_default();
+                let text = texts.of(record, input).unwrap_or_default();
                 (name.as_str(), String::from_utf8_lossy(text).into_owned())
             })
             .collect();
         let text = template.environment.get_template("expr").and_then(|found| found.render(context)).ok();
-        rendered.push(text);
+        rendered[record].push(text);
     }
-    rendered
+    rendered.swap_remove(record)
 }
 
-/// The texts of one record.
+/// The texts of a batch of records.
 #[derive(Clone, Copy)]
-struct RecordTexts<'r> {
-    places: &'r [usize],
-    cells: &'r ByteRecord,
-    rendered: &'r [Option<String>],
-    trim: bool,
+struct Texts<'b> {
+    batch: &'b Batch,
+    /// The templates, by record.
+    rendered: &'b [Vec<Option<String>>],
 }
 
-impl<'r> RecordTexts<'r> {
-    /// The text of `input`; none for an unknown code or a template that failed.
-    fn text(self, input: &'r Input) -> Option<&'r [u8]> {
+impl<'b> Texts<'b> {
+    /// The text of `input` of a record; none for an unknown code or a template that failed.
+    fn of<'t>(self, record: usize, input: &'t Input) -> Option<&'t [u8]>
+    where
+        'b: 't,
+    {
         match input {
-            Input::Cell(column) => {
-                let cell = &self.cells[self.places[*column]];
-                Some(if self.trim { cell.trim_ascii() } else { cell })
-            }
-            Input::Template(number) => self.rendered.get(*number)?.as_ref().map(String::as_bytes),
+            Input::Cell(column) => Some(self.batch.text(record, *column).bytes()),
+            Input::Template(number) => self.rendered[record].get(*number)?.as_ref().map(String::as_bytes),
             Input::Lookup(input, lookup, column) => {
-                let text = self.text(input)?;
+                let text = self.of(record, input)?;
                 if text.is_empty() {
                     return Some(text);
                 }
@@ -282,6 +255,11 @@ impl<'r> RecordTexts<'r> {
             }
         }
     }
+}
+
+/// The number of `text` among `codes`.
+fn find(codes: &Codes, text: Text<'_>) -> Option<u32> {
+    if text.len() <= WORD_BYTES_MAX { codes.find_word(text.word()) } else { codes.find(text.bytes()) }
 }
 
 impl Rows {
@@ -304,63 +282,135 @@ impl Rows {
 struct LeafColumn<'c> {
     leaf: &'c Leaf,
     values: &'c mut Values,
-    texts: &'c mut Texts,
+    arena: &'c mut Arena,
+}
+
+/// What a cell is stored as.
+enum Stored {
+    Absent,
+    Text(u64),
+    Code(u16),
+    Number(i64),
 }
 
 impl LeafColumn<'_> {
-    /// Appends what `text` is read as; `faulty` is told what is wrong with it.
-    fn push(&mut self, text: Option<&[u8]>, faulty: impl FnOnce(&Misread)) {
-        if let Err(misread) = self.read(text) {
-            faulty(&misread);
-            self.values.push_fault();
-        }
-    }
-
-    fn read(&mut self, text: Option<&[u8]>) -> Result<(), Misread> {
-        let leaf = self.leaf;
-        let text = match text {
-            Some(b"") => match (&leaf.empty, &leaf.default) {
-                (Some(empty), _) => {
-                    self.push_empty(empty);
-                    return Ok(());
+    /// Appends the values of a batch; `faulty` is told of those that cannot be read, by record.
+    ///
+    /// Nearly every leaf is a cell as it stands, and nearly every cell is of a common kind: those are read in loops of
+    /// their own, one for each kind of column, and whatever is not so is read with more care by [`read`].
+    fn fill(&mut self, texts: Texts<'_>, mut faulty: impl FnMut(usize, &Misread)) {
+        let Self { leaf, values, arena } = self;
+        let Input::Cell(column) = leaf.input else {
+            for at in 0..texts.batch.len() {
+                match read(leaf, arena, texts.of(at, &leaf.input)) {
+                    Ok(stored) => push(values, &stored),
+                    Err(misread) => {
+                        faulty(at, &misread);
+                        values.push_fault();
+                    }
                 }
-                (None, Some(default)) => default.as_bytes(),
-                (None, None) => {
-                    self.values.push_absent();
-                    return Ok(());
-                }
-            },
-            Some(text) => text,
-            None => {
-                let (code, message) = match leaf.input {
-                    Input::Template(_) => ("template_failed", "the template fails on this record"),
-                    _ => ("unknown_code", "a code of its lookup was expected"),
-                };
-                return Err(Misread { code, message: message.to_owned() });
             }
+            return;
         };
-        if text.len() > TEXT_BYTES_MAX {
-            let message = format!("the cell is longer than {} MiB", TEXT_BYTES_MAX >> 20);
-            return Err(Misread { code: "cell_too_long", message });
+        let cells = texts.batch.column(column).enumerate();
+        let mut with_care = |arena: &mut Arena, at: usize, text: Text<'_>| {
+            read(leaf, arena, Some(text.bytes())).map_err(|misread| faulty(at, &misread))
+        };
+        match (&mut **values, &leaf.convert) {
+            (Values::Text(values), _) => values.extend(cells.map(|(at, text)| match text.len() {
+                1..=WORD_BYTES_MAX => short_text(text.word()),
+                8..=TEXT_BYTES_MAX => arena.push(text.bytes()),
+                _ => match with_care(arena, at, text) {
+                    Ok(Stored::Text(handle)) => handle,
+                    Ok(_) => TEXT_ABSENT,
+                    Err(()) => TEXT_FAULT,
+                },
+            })),
+            (Values::Code(values), convert) => {
+                let none = Codes::default();
+                let codes = match convert {
+                    Convert::Lookup(lookup) => lookup.codes(),
+                    Convert::Choice(choices) => choices.codes(),
+                    _ => &none,
+                };
+                values.extend(cells.map(|(at, text)| match find(codes, text) {
+                    Some(number) if text.len() > 0 => number as u16 + CODE_BASE,
+                    _ => match with_care(arena, at, text) {
+                        Ok(Stored::Code(code)) => code,
+                        Ok(_) => CODE_ABSENT,
+                        Err(()) => CODE_FAULT,
+                    },
+                }));
+            }
+            (Values::Date(values), convert) => values.extend(cells.map(|(at, text)| {
+                let quick = if let Convert::Date(format) = convert { format.read_fixed(text.bytes()) } else { None };
+                quick.unwrap_or_else(|| match with_care(arena, at, text) {
+                    Ok(Stored::Number(days)) => days as i32,
+                    Ok(_) => DATE_ABSENT,
+                    Err(()) => DATE_FAULT,
+                })
+            })),
+            (Values::Number(values), convert) => values.extend(cells.map(|(at, text)| {
+                let quick = match convert {
+                    Convert::Integer => integer(text.bytes()),
+                    Convert::Decimal(scale) => scale.read_short(text.bytes()),
+                    _ => None,
+                };
+                quick.unwrap_or_else(|| match with_care(arena, at, text) {
+                    Ok(Stored::Number(number)) => number,
+                    Ok(_) => NUMBER_ABSENT,
+                    Err(()) => NUMBER_FAULT,
+                })
+            })),
         }
-        match (leaf.convert.read(text)?, &mut *self.values) {
-            (Cell::Text(text), Values::Text(values)) => values.push(self.texts.push(text)),
-            (Cell::Code(code), Values::Code(values)) => values.push(code),
-            (Cell::Number(number), Values::Number(values)) => values.push(number),
-            (Cell::Number(days), Values::Date(values)) => values.push(days as i32),
-            _ => unreachable!("a column is made for what its conversion gives"),
-        }
-        Ok(())
     }
+}
 
-    /// The value of a blank cell: a text, or the code after the last of the list.
-    fn push_empty(&mut self, empty: &str) {
-        match (&mut *self.values, &self.leaf.convert) {
-            (Values::Text(values), _) => values.push(self.texts.push(empty.as_bytes())),
-            (Values::Code(values), Convert::Lookup(lookup)) => values.push(lookup.rows.len() as u16 + CODE_BASE),
-            (Values::Code(values), Convert::Choice(choices)) => values.push(choices.texts.len() as u16 + CODE_BASE),
-            (values, _) => values.push_absent(),
+/// Reads a cell of any kind for `leaf`; long texts go into `arena`.
+fn read(leaf: &Leaf, arena: &mut Arena, text: Option<&[u8]>) -> Result<Stored, Misread> {
+    let text = match text {
+        Some(b"") => match (&leaf.empty, &leaf.default) {
+            (Some(empty), _) => return Ok(blank(leaf, arena, empty)),
+            (None, Some(default)) => default.as_bytes(),
+            (None, None) => return Ok(Stored::Absent),
+        },
+        Some(text) => text,
+        None => {
+            let (code, message) = match leaf.input {
+                Input::Template(_) => ("template_failed", "the template fails on this record"),
+                _ => ("unknown_code", "a code of its lookup was expected"),
+            };
+            return Err(Misread { code, message: message.to_owned() });
         }
+    };
+    if text.len() > TEXT_BYTES_MAX {
+        let message = format!("the cell is longer than {} MiB", TEXT_BYTES_MAX >> 20);
+        return Err(Misread { code: "cell_too_long", message });
+    }
+    Ok(match leaf.convert.read(text)? {
+        Cell::Text(text) => Stored::Text(arena.push(text)),
+        Cell::Code(code) => Stored::Code(code),
+        Cell::Number(number) => Stored::Number(number),
+    })
+}
+
+/// The value of a blank cell: a text, or the code after the last of the list.
+fn blank(leaf: &Leaf, arena: &mut Arena, empty: &str) -> Stored {
+    match &leaf.convert {
+        Convert::Text => Stored::Text(arena.push(empty.as_bytes())),
+        Convert::Lookup(lookup) => Stored::Code(lookup.rows.len() as u16 + CODE_BASE),
+        Convert::Choice(choices) => Stored::Code(choices.texts.len() as u16 + CODE_BASE),
+        _ => Stored::Absent,
+    }
+}
+
+fn push(values: &mut Values, stored: &Stored) {
+    match (values, stored) {
+        (Values::Text(values), Stored::Text(handle)) => values.push(*handle),
+        (Values::Code(values), Stored::Code(code)) => values.push(*code),
+        (Values::Date(values), Stored::Number(days)) => values.push(*days as i32),
+        (Values::Number(values), Stored::Number(number)) => values.push(*number),
+        (values, _) => values.push_absent(),
     }
 }
 
@@ -369,9 +419,8 @@ impl<T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RecordSink for RowRea
         self.stretch.lines.note(u64::from(self.stretch.records), line);
         self.rows.records.push(self.stretch.records);
         self.stretch.records += 1;
-        std::mem::swap(cells, &mut self.batch[self.waiting]);
-        self.waiting += 1;
-        if self.waiting == BATCH {
+        self.batch.push(cells, self.reading.cells, self.reading.plan.dialect.trim);
+        if self.batch.len() == BATCH {
             self.convert();
             if self.rows.bytes() > STRETCH_BYTES {
                 self.hand_on();

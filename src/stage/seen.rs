@@ -32,14 +32,17 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stage::keys::fingerprint;
+    use crate::stage::keys::KeyBytes;
 
     #[test]
     fn none_is_forgotten_and_few_are_mistaken() {
         let seen = Seen::new(100_000);
-        let of = |number: u32| fingerprint(&number.to_le_bytes());
-        let mistaken = (0..100_000).filter(|number| seen.note(of(*number))).count();
+        let mut keys = KeyBytes::default();
+        for number in 0..100_000_u32 {
+            keys.push(std::iter::once(&number.to_le_bytes()[..]));
+        }
+        let mistaken = keys.fingerprints().filter(|fingerprint| seen.note(*fingerprint)).count();
         assert!(mistaken < 5_000, "{mistaken}");
-        assert!((0..100_000).all(|number| seen.note(of(number))));
+        assert!(keys.fingerprints().all(|fingerprint| seen.note(fingerprint)));
     }
 }

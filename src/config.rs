@@ -15,6 +15,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::contract::{self, ContractSource};
 use settings::{AuthSettings, Layers, Settings, TargetSettings};
 pub use units::{Bytes, NotAQuantity, Rate, RunDate, Share, Span, TimeOfDay};
 
@@ -158,6 +159,8 @@ pub struct Target {
     pub auth: AuthSource,
     /// What the body of a request is.
     pub envelope: Envelope,
+    /// What it accepts.
+    pub contract: ContractSource,
 }
 
 /// What stands behind a target's URL.
@@ -400,16 +403,17 @@ impl Target {
             (None, false) => return Err(missing("target.environment", "environment = \"rehearsal\"")),
         };
         let suppliers = settings.suppliers.filter(|suppliers| !suppliers.is_empty());
-        if settings.contract.as_deref().is_some_and(|contract| contract != "edf-gb") {
-            let problem = "expected \"edf-gb\", the only contract built in".to_owned();
-            return Err(ConfigError::Invalid { key: "target.contract", problem });
-        }
+        let contract = match settings.contract {
+            Some(path) if path != contract::BUILT_IN => ContractSource::Document(directory.join(path)),
+            _ => ContractSource::BuiltIn,
+        };
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),
             environment,
             suppliers: suppliers.ok_or_else(|| missing("target.suppliers", "suppliers = [\"SUPPLIER_CODE\"]"))?,
             auth: AuthSource::from_settings(settings.auth, directory, loopback)?,
             envelope: settings.envelope.unwrap_or(Envelope::Bare),
+            contract,
         })
     }
 }

@@ -157,11 +157,11 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => error.hint(),
+            Self::Contract(error) => error.hint(),
             Self::Generate(error) => error.hint(),
             Self::Usage { hint, .. } | Self::Refused { hint, .. } | Self::Gate { hint, .. } => hint.clone(),
             Self::Mapping(_) => Some("`slipway lint` shows every problem of a mapping".to_owned()),
-            Self::Contract(_)
-            | Self::Stage(_)
+            Self::Stage(_)
             | Self::Store(_)
             | Self::Ledger(_)
             | Self::Target(_)

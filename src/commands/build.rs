@@ -75,7 +75,7 @@ pub(super) fn build(
     request: &BuildRequest,
     console: &Console,
 ) -> Result<BuildOutcome, Error> {
-    let contract = Contract::built_in()?;
+    let contract = Contract::load(&project.target.contract)?;
     let plan = Arc::new(mapping::load(&project.source.mapping, &contract).map_err(Error::Mapping)?);
     let extract = Extract::open(project, &plan)?;
     let bytes = extract.files().map(|file| file.bytes).sum();
@@ -298,8 +298,8 @@ impl Build<'_> {
             inputs.push(input("manifest", path)?);
         }
         let contract = &self.plan.contract;
-        let edition = format!("{} {}", contract.name, contract.version);
-        inputs.push(Input { role: "contract".into(), digest: contract.digest, name: edition });
+        let edition = format!("{} {}", contract.edition.name, contract.edition.version);
+        inputs.push(Input { role: "contract".into(), digest: contract.edition.digest, name: edition });
         let run_date = self.extract.run_date.to_string();
         inputs.push(Input { role: "run_date".into(), digest: Digest::of(run_date.as_bytes()), name: run_date });
         Ok(inputs)

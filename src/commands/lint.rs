@@ -33,7 +33,7 @@ struct Lint {
 
 /// Runs the command.
 pub(super) fn execute(_args: &LintArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
-    let contract = Contract::built_in()?;
+    let contract = Contract::load(&project.target.contract)?;
     let mut lint = Lint::default();
     match mapping::load(&project.source.mapping, &contract) {
         Err(problems) => lint.errors = problems,

@@ -16,6 +16,7 @@
 //! The enums file has a row for each value: the list's name, its owner (`platform` or `tenant`) and the value.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -23,8 +24,13 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Condition, Constraint, Contract, Discriminator, Field, Format, Kind, Pattern, ValueList, Variant};
+use super::{
+    Condition, Constraint, Contract, Discriminator, Edition, Field, Format, Kind, Pattern, ValueList, Variant,
+};
 use crate::account::Digest;
+
+/// The name of the contract in the binary.
+pub const BUILT_IN: &str = "edf-gb";
 
 const FIELDS: Source = Source { file: "edf-gb-fields.csv", text: include_str!("data/edf-gb-fields.csv") };
 const ENUMS: Source = Source { file: "edf-gb-enums.csv", text: include_str!("data/edf-gb-enums.csv") };
@@ -42,6 +48,26 @@ pub enum ContractError {
         /// What is wrong with it and what was expected.
         problem: String,
     },
+    /// A document that can't be read.
+    #[error("cannot read the contract {}", path.display())]
+    Unreadable {
+        /// The document.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A document that is no contract.
+    #[error("{}:{line}: {problem}", path.display())]
+    Document {
+        /// The document.
+        path: PathBuf,
+        /// The physical line, counted from 1.
+        line: usize,
+        /// What is wrong there and what was expected.
+        problem: String,
+        /// The name that may have been meant.
+        nearest: Option<String>,
+    },
     /// A file that is not whole.
     #[error("contract data {file}: {problem}")]
     File {
@@ -50,6 +76,20 @@ pub enum ContractError {
         /// What is wrong with it and what was expected.
         problem: String,
     },
+}
+
+impl ContractError {
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Document { nearest, .. } => nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?")),
+            Self::Unreadable { .. } => Some(format!(
+                "`target.contract` is {BUILT_IN}, which is built in, or the path of the tenant's OpenAPI document"
+            )),
+            Self::Row { .. } | Self::File { .. } => None,
+        }
+    }
 }
 
 /// A data file: its name for messages and its text.
@@ -183,7 +223,9 @@ fn read_fields(source: Source, lists: &HashMap<String, Arc<ValueList>>) -> Resul
     let date = text("date")?;
     let date = date.parse::<NaiveDate>().map_err(|_| source.lacks("date"))?;
     let digest = Digest::of([FIELDS.text, ENUMS.text].concat().as_bytes());
-    Ok(Contract::new(text("contract")?, text("version")?, date, digest, fields))
+    let edition =
+        Edition { name: text("contract")?, version: text("version")?, date: Some(date), digest, notes: Vec::new() };
+    Ok(Contract::new(edition, fields))
 }
 
 /// Gives each discriminator the values of its field.
@@ -349,8 +391,9 @@ mod tests {
     #[test]
     fn the_data_in_the_binary_is_whole() {
         let contract = load().unwrap();
-        assert_eq!((contract.name.as_str(), contract.version.as_str()), ("edf-gb", "1"));
-        assert_eq!(contract.date.to_string(), "2026-07-27");
+        let edition = &contract.edition;
+        assert_eq!((edition.name.as_str(), edition.version.as_str()), (BUILT_IN, "1"));
+        assert_eq!(edition.date.unwrap().to_string(), "2026-07-27");
         let paths = FIELDS.head()["paths"].parse::<usize>().unwrap();
         assert_eq!(contract.fields().count(), paths);
         assert_eq!(ENUMS.head()["date"], FIELDS.head()["date"]);

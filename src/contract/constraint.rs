@@ -1,5 +1,6 @@
 //! What one value must be like: presence, length, pattern, range, list of values.
 
+use std::fmt;
 use std::sync::Arc;
 
 use regex::Regex;
@@ -9,7 +10,7 @@ use super::ValueList;
 use crate::finding::Severity;
 
 /// What the contract says about the values of a field in one variant.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Constraint {
     /// The key must be there.
     pub required: bool,
@@ -62,6 +63,22 @@ pub struct Violation {
 impl Violation {
     fn error(code: &'static str, expected: String) -> Self {
         Self { code, severity: Severity::Error, expected }
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+/// As a regular expression.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Digits { whole, fraction } => write!(f, r"^-?\d{{0,{whole}}}(?:\.\d{{0,{fraction}}})?$"),
+            Self::Regex(regex) => regex.fmt(f),
+        }
     }
 }
 

@@ -87,7 +87,7 @@ pub struct Discriminator {
 }
 
 /// A list of the values that a field may have.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ValueList {
     /// The list's name in the contract's data.
     pub name: String,

@@ -1,7 +1,9 @@
 //! The contract: what the target accepts, as data.
 //!
 //! A [`Contract`] is a catalogue of [`Field`]s, each with its type and, variant by variant, its [`Constraint`]. The
-//! one that is built in comes from two data files in the binary: the fields, and the lists of allowed values.
+//! one that is built in comes from two data files in the binary: the fields, and the lists of allowed values. A
+//! tenant's own OpenAPI document can take its place ([`ContractSource`]), and [`changes`] tells what that
+//! changes.
 //! A mapping is checked against the catalogue before a record is read, and every cell that becomes a payload value
 //! is checked by its field's constraint. What no single value can tell is left to [`crate::rules`].
 //!
@@ -10,31 +12,52 @@
 //! with the conditions under which it holds.
 
 mod built_in;
+pub mod changes;
 mod constraint;
 mod field;
+mod openapi;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use crate::account::Digest;
 
-pub use built_in::ContractError;
+pub use built_in::{BUILT_IN, ContractError};
 pub use constraint::{Constraint, Pattern, Violation};
 pub use field::{Condition, Discriminator, Field, Format, Kind, Pick, ValueList, Variant};
 
-/// What a target accepts: its fields by path.
-#[derive(Debug)]
-pub struct Contract {
+/// Which contract a target has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContractSource {
+    /// The one in the binary.
+    BuiltIn,
+    /// The tenant's own OpenAPI 3.0 document, YAML or JSON.
+    Document(PathBuf),
+}
+
+/// Which contract it is.
+#[derive(Clone, Debug)]
+pub struct Edition {
     /// The contract's name, such as `edf-gb`.
     pub name: String,
     /// Which edition of the data it is.
     pub version: String,
-    /// The day the facts were published.
-    pub date: NaiveDate,
+    /// The day the facts were published, if it says.
+    pub date: Option<NaiveDate>,
     /// Of the bytes of its data.
     pub digest: Digest,
+    /// What was not taken as it stands, for whoever relies on it.
+    pub notes: Vec<String>,
+}
+
+/// What a target accepts: its fields by path.
+#[derive(Debug)]
+pub struct Contract {
+    /// Which one it is.
+    pub edition: Edition,
     fields: Vec<Field>,
     by_path: HashMap<String, usize>,
     children: HashMap<String, Vec<usize>>,
@@ -46,7 +69,15 @@ impl Contract {
         built_in::load().map(Arc::new)
     }
 
-    fn new(name: String, version: String, date: NaiveDate, digest: Digest, mut fields: Vec<Field>) -> Self {
+    /// The contract that `source` names.
+    pub fn load(source: &ContractSource) -> Result<Arc<Self>, ContractError> {
+        match source {
+            ContractSource::BuiltIn => Self::built_in(),
+            ContractSource::Document(path) => openapi::load(path, &*Self::built_in()?).map(Arc::new),
+        }
+    }
+
+    fn new(edition: Edition, mut fields: Vec<Field>) -> Self {
         fields.sort_by(|a, b| a.path.split('.').cmp(b.path.split('.')));
         let mut by_path = HashMap::with_capacity(fields.len());
         let mut children: HashMap<String, Vec<usize>> = HashMap::new();
@@ -54,7 +85,7 @@ impl Contract {
             by_path.insert(field.path.clone(), index);
             children.entry(field.parent().to_owned()).or_default().push(index);
         }
-        Self { name, version, date, digest, fields, by_path, children }
+        Self { edition, fields, by_path, children }
     }
 
     /// The field at `path`, such as `supply_addresses.meter_points.ssc`.

@@ -325,6 +325,25 @@ pub struct SandboxArgs {
     pub errored: Vec<String>,
 }
 
+/// Print what is known of the target, as tables.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:\n  slipway schema contract --json\n  \
+                        slipway schema diff --set target.contract=tenant.yml")]
+pub struct SchemaArgs {
+    /// Which table.
+    #[command(subcommand)]
+    pub topic: SchemaTopic,
+}
+
+/// What `slipway schema` prints.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum SchemaTopic {
+    /// Every field that the target takes: type, presence, lengths, patterns, lists
+    Contract,
+    /// What the project's contract says otherwise than the one that is built in, and what it means to the mapping
+    Diff,
+}
+
 /// The commands there are.
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "a command's documentation, which is its help, stands at its flags")]
@@ -344,6 +363,7 @@ pub enum Command {
     Retry(RetryArgs),
     Run(RunArgs),
     Sandbox(SandboxArgs),
+    Schema(SchemaArgs),
     Show(ShowArgs),
     Status(StatusArgs),
     Submit(SubmitArgs),

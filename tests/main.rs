@@ -11,6 +11,7 @@ mod resume;
 mod rules;
 mod samples;
 mod sandbox;
+mod schema;
 mod shell;
 mod submit;
 mod support;

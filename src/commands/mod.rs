@@ -24,6 +24,7 @@ mod report;
 mod retry;
 mod run;
 mod sandbox;
+mod schema;
 mod show;
 mod status;
 mod submission;
@@ -66,6 +67,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
         Command::Retry(args) => retry::execute(args, &project()?, console),
         Command::Run(args) => run::execute(args, &project()?, console),
         Command::Sandbox(args) => sandbox::execute(args, console),
+        Command::Schema(args) => schema::execute(args, &cli.common, console),
         Command::Show(args) => show::execute(args, &project()?, console),
         Command::Status(args) => status::execute(args, &project()?, console),
         Command::Submit(args) => submit::execute(args, &project()?, console),

@@ -191,7 +191,7 @@ fn differences(was: &Constraint, now: &Constraint) -> Vec<What> {
     }
     match (&was.values, &now.values) {
         (None, Some(list)) => {
-            found.push(What::Tighter(format!("one of {}: {}", count(list.values.len()), few(&list.values))))
+            found.push(What::Tighter(format!("one of {}: {}", count(list.values.len()), few(&list.values))));
         }
         (Some(_), None) => found.push(What::Looser("any text, no longer a list of values".to_owned())),
         (Some(was), Some(now)) => {

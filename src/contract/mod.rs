@@ -12,6 +12,7 @@
 //! with the conditions under which it holds.
 
 mod built_in;
+pub mod catalogue;
 pub mod changes;
 mod constraint;
 mod field;

@@ -328,7 +328,32 @@ pub enum Item {
     },
 }
 
+/// The path `below` an entity's.
+fn join(entity: &str, below: &str) -> String {
+    if entity.is_empty() { below.to_owned() } else { format!("{entity}.{below}") }
+}
+
 impl Plan {
+    /// Whether a line writes the field at `path`.
+    #[must_use]
+    pub fn writes(&self, path: &str) -> bool {
+        self.entities.iter().any(|entity| {
+            entity.scalar.is_some() && entity.path == path
+                || entity.fields.iter().any(|field| join(&entity.path, &field.path) == path)
+        })
+    }
+
+    /// Whether objects are written at `path`; `""` is the account.
+    #[must_use]
+    pub fn writes_object(&self, path: &str) -> bool {
+        let below = |written: &str| written.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        self.entities.iter().any(|entity| {
+            entity.path == path
+                || below(&entity.path)
+                || entity.fields.iter().any(|field| below(&join(&entity.path, &field.path)))
+        })
+    }
+
     /// Checks the columns of the mapping against the `header` of one file of table `table`.
     #[must_use]
     pub fn check_header(&self, table: usize, file: &str, header: &[String]) -> Vec<Problem> {

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
@@ -7,8 +8,8 @@ use super::super::{Field, Kind, Pick};
 use super::*;
 
 /// A tenant that has one fuel more, its own payment types and no billing ledgers.
-const SMALL: &str = r##"openapi: 3.0.3
-info: {title: A small tenant, version: "7"}
+const SMALL: &str = r"openapi: 3.0.3
+info: {title: A small tenant, version: '7'}
 paths:
   /base/v2/data-import/accounts/:
     post:
@@ -81,7 +82,7 @@ components:
       oneOf:
       - {type: object, properties: {name: {type: string, maxLength: 3}}, required: [name]}
       - {type: object, properties: {name: {type: string, maxLength: 5}, number: {type: number}}, required: [name, number]}
-"##;
+";
 
 fn built_in() -> Arc<Contract> {
     Contract::built_in().unwrap()
@@ -222,7 +223,7 @@ fn few_lines_that_stand_for_too_many_fields_are_refused() {
     );
     for level in 0..40 {
         let next = format!("{{$ref: '#/components/schemas/S{}'}}", level + 1);
-        text.push_str(&format!("    S{level}: {{type: object, properties: {{a: {next}, b: {next}}}}}\n"));
+        writeln!(text, "    S{level}: {{type: object, properties: {{a: {next}, b: {next}}}}}").unwrap();
     }
     text.push_str("    S40: {type: string}\n");
     let fault = read("small", &text, &built_in()).unwrap_err();
@@ -231,7 +232,7 @@ fn few_lines_that_stand_for_too_many_fields_are_refused() {
     let mut text =
         SMALL.replace("day: {type: integer, minimum: 1", "day: {$ref: '#/components/schemas/S0', minimum: 1");
     for level in 0..10_000 {
-        text.push_str(&format!("    S{level}: {{$ref: '#/components/schemas/S{}'}}\n", level + 1));
+        writeln!(text, "    S{level}: {{$ref: '#/components/schemas/S{}'}}", level + 1).unwrap();
     }
     text.push_str("    S10000: {type: string}\n");
     let fault = read("small", &text, &built_in()).unwrap_err();

@@ -108,11 +108,12 @@ pub(super) fn parse(text: &str) -> Result<Rc<Node>, Fault> {
         let (event, span) = event.map_err(|error| Fault::at(error.marker().line(), error.info()))?;
         let line = span.start.line();
         let (node, anchor) = match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => continue,
             Event::DocumentStart(_) if root.is_some() => {
                 return Err(Fault::at(line, "a second document starts here; expected one"));
             }
-            Event::DocumentStart(_) => continue,
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {
+                continue;
+            }
             Event::SequenceStart(anchor, _) => {
                 start(&mut open, Open::new(line, anchor, Value::List(Vec::new())))?;
                 continue;
@@ -220,10 +221,10 @@ mod tests {
         let problem = |text: &str| parse(text).unwrap_err().problem;
         assert!(problem(&"[".repeat(100_000)).contains("recursion limit"));
         assert!(problem(&"{\"a\":".repeat(100_000)).contains("recursion limit"));
-        let stairs: String = (0..200).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
-        assert!(problem(&stairs).contains("nest deeper"));
+        let stairs: Vec<String> = (0..200).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+        assert!(problem(&stairs.concat()).contains("nest deeper"));
         // Each line is one deeper than the one before, though the text itself nests two deep.
-        let ladder: String = (1..100_000).map(|n| format!("n{n}: &n{n} [*n{}]\n", n - 1)).collect();
-        assert!(problem(&format!("n0: &n0 []\n{ladder}")).contains("nest deeper"));
+        let ladder: Vec<String> = (1..100_000).map(|n| format!("n{n}: &n{n} [*n{}]\n", n - 1)).collect();
+        assert!(problem(&format!("n0: &n0 []\n{}", ladder.concat())).contains("nest deeper"));
     }
 }

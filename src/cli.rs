@@ -327,8 +327,7 @@ pub struct SandboxArgs {
 
 /// Print what is known of the target, as tables.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Examples:\n  slipway schema contract --json\n  \
-                        slipway schema diff --set target.contract=tenant.yml")]
+#[command(after_help = "Example:\n  slipway schema diff --set target.contract=tenant.yml")]
 pub struct SchemaArgs {
     /// Which table.
     #[command(subcommand)]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't set up its world has failed")]
 
+mod book;
 mod build;
 mod demo;
 mod layering;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::account::{AccountKey, Digest};
 use crate::assemble::payloads::{self, Batch, Handed, PayloadError};
-use crate::assemble::store::{self, PayloadWriter};
+use crate::assemble::store::{self, PayloadReader, PayloadWriter};
 use crate::assemble::{Books, Bucket, Buckets, Row, Schema, Selection, name_accounts};
 use crate::cli::BuildArgs;
 use crate::config::Project;
@@ -21,6 +21,7 @@ use crate::rules::{RuleContext, RuleSet};
 use crate::stage::{self, Stage, Staging, Storage};
 
 use super::ambiguous;
+use super::book_check::{self, BookCheck};
 use super::build_outcome::{BuildOutcome, Tally, buckets};
 use super::drift;
 use super::extract_files::Extract;
@@ -120,13 +121,16 @@ impl Build<'_> {
             selection_is_whole: selection.accounts.is_none() && selection.limit.is_none(),
             inputs: self.inputs()?,
         };
+        let book_check = BookCheck::new(&Schema::new(self.plan.clone()), ledger.sent_points()?);
         let mut writer = ledger.begin_build(run, &start)?;
         if selection.limit.is_some() {
             writer.limit();
         }
         let mut tally = Tally::default();
         let books = Books::open(self.stage, selection);
-        let made = self.make(&books, &mut writer, &mut tally)?;
+        let made = self.make(&books, &book_check, &mut writer, &mut tally)?;
+        let late = self.reject_late(&book_check, &mut writer, &mut tally)?;
+        self.write_out(&writer)?;
         let mut blocked: Vec<String> =
             promised.iter().filter(|f| f.severity == Severity::Error).map(|f| f.message.clone()).collect();
         blocked.extend(
@@ -141,7 +145,7 @@ impl Build<'_> {
             writer.finding(None, &finding)?;
         }
         let mut records = BTreeMap::new();
-        for file in self.file_counts(&made.buckets) {
+        for file in self.file_counts(&made.buckets, &late) {
             for (bucket, count) in buckets(&file) {
                 *records.entry(bucket).or_insert(0) += count;
             }
@@ -177,12 +181,57 @@ impl Build<'_> {
         })
     }
 
+    /// Rejects accounts for what shows only now that all are known; gives the records their payloads were made of.
+    fn reject_late(
+        &self,
+        book_check: &BookCheck,
+        writer: &mut BuildWriter<'_>,
+        tally: &mut Tally,
+    ) -> Result<Buckets, Error> {
+        let found = book_check.findings(self.stage)?;
+        let mut late = Vec::new();
+        for (account, findings) in &found {
+            for finding in findings {
+                tally.count(Some(account), finding);
+            }
+            if findings.iter().any(|finding| finding.severity == Severity::Error) {
+                if writer.reject_late(account, findings)? {
+                    tally.ready -= 1;
+                    tally.rejected += 1;
+                    late.push(account);
+                }
+            } else {
+                findings.iter().try_for_each(|finding| writer.finding(Some(account), finding))?;
+            }
+        }
+        book_check::records_of(&late, self.stage)
+    }
+
+    /// Writes the payloads that stayed ready to where `--out` says: from the store, because only now it is known which.
+    fn write_out(&self, writer: &BuildWriter<'_>) -> Result<(), Error> {
+        let Some(path) = &self.request.out else { return Ok(()) };
+        let mut out = PayloadOutput::create(path)?;
+        let store = PayloadReader::open(&self.project.payload_folder());
+        let build = writer.id().to_string();
+        writer.each_payload(|place, digest| {
+            let mut payload = store.read(&place, &build, &digest)?;
+            payload.push(b'\n');
+            out.write(&payload)
+        })?;
+        out.finish()
+    }
+
     /// Makes every payload.
-    fn make(&self, books: &Books<'_>, writer: &mut BuildWriter<'_>, tally: &mut Tally) -> Result<MadeBooks, Error> {
+    fn make(
+        &self,
+        books: &Books<'_>,
+        book_check: &BookCheck,
+        writer: &mut BuildWriter<'_>,
+        tally: &mut Tally,
+    ) -> Result<MadeBooks, Error> {
         let rules = RuleSet::bind(&Schema::new(self.plan.clone()));
         let context = RuleContext { run_date: self.extract.run_date };
         let mut store = PayloadWriter::create(&self.project.state.join("payloads"), &writer.id().to_string())?;
-        let mut out = self.request.out.as_deref().map(PayloadOutput::create).transpose()?;
         let mut made = MadeBooks { buckets: books.buckets.clone(), findings: books.findings.clone() };
         let progress = self.console.progress("check", "accounts", Some(books.accounts()));
         let ambiguous = ambiguous::numbers(&self.request.selection, &self.stage.accounts);
@@ -190,16 +239,14 @@ impl Build<'_> {
             rules.check(account, &context, findings);
             findings.extend(self.foreign_supplier(account));
             findings.extend(ambiguous::finding(&ambiguous, account));
+            book_check.see(account);
         };
         let mut last = None;
         let taken = payloads::make(books, self.batches_ahead(), &check, |handed| {
             match handed {
                 Handed::Batch(batch) => {
                     progress.advance(batch.accounts.len() as u64);
-                    if let Some(out) = &mut out {
-                        out.write(&batch.bytes)?;
-                    }
-                    Self::take(batch, &mut last, writer, &mut store, tally)?;
+                    Self::take(batch, &mut last, book_check, writer, &mut store, tally)?;
                 }
                 Handed::End(end) => {
                     made.buckets.merge(&end.buckets);
@@ -215,9 +262,6 @@ impl Build<'_> {
         })?;
         tracing::info!(accounts = books.accounts(), "made the payloads");
         store.finish()?;
-        if let Some(out) = out {
-            out.finish()?;
-        }
         tally.rules_off = rules.off().iter().map(|rule| (*rule).to_owned()).collect();
         for notice in rules.notices() {
             tally.count(None, &notice);
@@ -235,6 +279,7 @@ impl Build<'_> {
     fn take(
         batch: &mut Batch,
         last: &mut Option<AccountKey>,
+        book_check: &BookCheck,
         writer: &mut BuildWriter<'_>,
         store: &mut PayloadWriter,
         tally: &mut Tally,
@@ -261,7 +306,9 @@ impl Build<'_> {
                 Verdict::Rejected
             };
             *last = Some(made.key.clone());
-            writer.account(&BuiltAccount { key: made.key.clone(), verdict, findings: &made.findings })?;
+            let supply_points = &book_check.take_points(&made.key);
+            let findings = &made.findings;
+            writer.account(&BuiltAccount { key: made.key.clone(), verdict, findings, supply_points })?;
         }
         tally.unlisted.append(&mut batch.unlisted);
         Ok(())
@@ -318,11 +365,13 @@ impl Build<'_> {
         fields.into_iter().map(notice).collect()
     }
 
-    fn file_counts(&self, buckets: &Buckets) -> Vec<FileCount> {
+    /// What became of the records of each file; those of accounts rejected `late` were used before.
+    fn file_counts(&self, buckets: &Buckets, late: &Buckets) -> Vec<FileCount> {
         let mut counts = Vec::new();
         for (number, table) in self.stage.tables.iter().enumerate() {
             for (at, file) in table.files.iter().enumerate() {
                 let of = |bucket: Bucket| buckets.file(number, at).of(bucket);
+                let moved = book_check::moved(late, number, at);
                 counts.push(FileCount {
                     file: file.source.name.to_string(),
                     table: self.plan.tables[number].name.to_string(),
@@ -334,8 +383,8 @@ impl Build<'_> {
                     orphaned: of(Bucket::Orphaned),
                     not_selected: of(Bucket::NotSelected),
                     filtered: of(Bucket::Filtered),
-                    rejected: of(Bucket::Rejected),
-                    used: of(Bucket::Used),
+                    rejected: of(Bucket::Rejected) + moved,
+                    used: of(Bucket::Used) - moved,
                 });
             }
         }

@@ -4,6 +4,7 @@
 
 mod ambiguous;
 mod backup;
+mod book_check;
 mod build;
 mod build_outcome;
 mod demo;

@@ -97,6 +97,8 @@ pub struct BuiltAccount<'a> {
     pub verdict: Verdict,
     /// Everything found on the way, errors or not.
     pub findings: &'a [Finding],
+    /// The fingerprints of its supply points.
+    pub supply_points: &'a [u64],
 }
 
 /// What a build did to the ledger, in accounts.
@@ -150,6 +152,27 @@ struct Known {
 }
 
 impl Ledger {
+    /// The supply points of accounts that exist at the target or may, by fingerprint.
+    pub fn sent_points(&self) -> Result<HashMap<u64, Vec<AccountKey>>, LedgerError> {
+        let read = || -> rusqlite::Result<HashMap<u64, Vec<AccountKey>>> {
+            let mut statement = self.connection.prepare(
+                "SELECT supplier, number, supply_points FROM account WHERE supply_points IS NOT NULL AND \
+                 (state = 'sending' OR state = 'unknown' OR state = 'submitted' OR state = 'processed')",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut known: HashMap<u64, Vec<AccountKey>> = HashMap::new();
+            while let Some(row) = rows.next()? {
+                let key = AccountKey::new(row.get::<_, String>(0)?, row.get::<_, String>(1)?);
+                let points: Vec<u8> = row.get(2)?;
+                for point in points.as_chunks().0 {
+                    known.entry(u64::from_be_bytes(*point)).or_default().push(key.clone());
+                }
+            }
+            Ok(known)
+        };
+        read().map_err(|source| super::sql_error(&self.path, "read which supply points were sent", source))
+    }
+
     /// Begins to write a build.
     pub fn begin_build(&mut self, run: RunId, build: &BuildStart) -> Result<BuildWriter<'_>, LedgerError> {
         let path = self.path.as_path();
@@ -283,10 +306,11 @@ impl BuildWriter<'_> {
             state = state.next(Event::Hold).map_err(illegal)?;
         }
         self.count(state, known.as_ref(), digest);
+        let points: Vec<u8> = account.supply_points.iter().flat_map(|point| point.to_be_bytes()).collect();
         let mut write = || {
             let id = match &known {
-                Some(known) => self.update(known.id, state, verdict, digest)?,
-                None => self.insert(&account.key, state, verdict, digest)?,
+                Some(known) => self.update(known.id, state, verdict, digest, &points)?,
+                None => self.insert(&account.key, state, verdict, digest, &points)?,
             };
             if let Verdict::Ready { digest, payload } = account.verdict {
                 self.payload(id, digest, payload)?;
@@ -302,6 +326,68 @@ impl BuildWriter<'_> {
             Ok(())
         };
         write().map_err(|e| super::sql_error(self.path, "record an account", e))
+    }
+
+    /// Rejects an account of this build after all, for what showed only when every account was known. Its payload is
+    /// not sent; one that an earlier create may have sent stays. Tells whether the account had passed before.
+    pub fn reject_late(&mut self, key: &AccountKey, findings: &[Finding]) -> Result<bool, LedgerError> {
+        let sql = |e| super::sql_error(self.path, "reject an account", e);
+        let Some(known) = self.known(key).map_err(sql)? else { return Ok(false) };
+        let illegal = |source| LedgerError::Illegal { account: key.to_string(), source };
+        let state = known.state.next(Event::BuiltRejected).map_err(illegal)?;
+        let write = || -> rusqlite::Result<()> {
+            self.transaction.execute(
+                "UPDATE account SET state = ?2, verdict = 'rejected', digest = NULL WHERE id = ?1",
+                params![known.id, state],
+            )?;
+            self.transaction.execute(
+                "DELETE FROM payload WHERE account = ?1 AND build = ?2 AND NOT EXISTS (SELECT 1 FROM account WHERE \
+                 id = ?1 AND accepted_digest IS payload.digest) AND NOT EXISTS (SELECT 1 FROM intent WHERE \
+                 intent.account = ?1 AND intent.digest = payload.digest)",
+                params![known.id, self.id.0],
+            )?;
+            for finding in findings {
+                insert_finding(&self.transaction, Some(known.id), Source::Local(self.id), finding)?;
+            }
+            Ok(())
+        };
+        write().map_err(sql)?;
+        if known.digest.is_some() {
+            self.summary.ready -= 1;
+            self.summary.rejected += 1;
+        }
+        Ok(known.digest.is_some())
+    }
+
+    /// Hands over the place and the digest of every payload of this build, in the order in which they were made.
+    pub fn each_payload<E: From<LedgerError>>(
+        &self,
+        mut visit: impl FnMut(PayloadPlace, Digest) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = |e| E::from(self.sql("read the places of the payloads", e));
+        let mut statement = self
+            .transaction
+            .prepare(
+                "SELECT payload.digest, block_offset, block_bytes, start, bytes FROM payload JOIN account \
+                 ON account.id = payload.account AND account.digest = payload.digest WHERE payload.build = ? \
+                 ORDER BY block_offset, start",
+            )
+            .map_err(sql)?;
+        let mut rows = statement.query([self.id.0]).map_err(sql)?;
+        while let Some(row) = rows.next().map_err(sql)? {
+            let read = || -> rusqlite::Result<(PayloadPlace, Digest)> {
+                let place = PayloadPlace {
+                    block_offset: row.get::<_, i64>(1)? as u64,
+                    block_bytes: row.get(2)?,
+                    start: row.get(3)?,
+                    bytes: row.get(4)?,
+                };
+                Ok((place, row.get(0)?))
+            };
+            let (place, digest) = read().map_err(sql)?;
+            visit(place, digest)?;
+        }
+        Ok(())
     }
 
     /// The builds whose payload files are still wanted, after dropping the places of payloads that were built again
@@ -398,25 +484,40 @@ impl BuildWriter<'_> {
         }
     }
 
-    fn insert(&self, key: &AccountKey, state: State, verdict: &str, digest: Option<Digest>) -> rusqlite::Result<i64> {
+    fn insert(
+        &self,
+        key: &AccountKey,
+        state: State,
+        verdict: &str,
+        digest: Option<Digest>,
+        points: &[u8],
+    ) -> rusqlite::Result<i64> {
         self.transaction
             .prepare_cached(
-                "INSERT INTO account (supplier, number, state, wave, build, verdict, digest, updated_at) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO account (supplier, number, state, wave, build, verdict, digest, updated_at, supply_points) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
-            .execute(params![key.supplier, key.number, state, self.wave, self.id.0, verdict, digest, self.now])?;
+            .execute(params![key.supplier, key.number, state, self.wave, self.id.0, verdict, digest, self.now, points])?;
         Ok(self.transaction.last_insert_rowid())
     }
 
-    fn update(&self, id: i64, state: State, verdict: &str, digest: Option<Digest>) -> rusqlite::Result<i64> {
-        // An accepted account stays in the wave it was accepted in.
+    fn update(
+        &self,
+        id: i64,
+        state: State,
+        verdict: &str,
+        digest: Option<Digest>,
+        points: &[u8],
+    ) -> rusqlite::Result<i64> {
+        // An accepted account stays in the wave it was accepted in, and what was sent keeps its supply points.
         self.transaction
             .prepare_cached(
                 "UPDATE account SET state = ?2, verdict = ?3, digest = ?4, build = ?5, \
                  wave = iif(accepted_digest IS NULL, coalesce(?6, wave), wave), \
+                 supply_points = iif(accepted_digest IS NULL AND state NOT IN ('sending', 'unknown'), ?8, supply_points), \
                  updated_at = iif(state = ?2, updated_at, ?7) WHERE id = ?1",
             )?
-            .execute(params![id, state, verdict, digest, self.id.0, self.wave, self.now])?;
+            .execute(params![id, state, verdict, digest, self.id.0, self.wave, self.now, points])?;
         if !self.whole {
             // Of a whole build, everything earlier builds found is gone already.
             self.transaction

@@ -222,8 +222,12 @@ mod tests {
         let mut build = ledger.begin_build(run, &start).unwrap();
         for number in ["2", "1"] {
             let findings = [finding("blank", 4), finding("null", 5), finding("required", 6)];
-            let account =
-                BuiltAccount { key: AccountKey::new("A", number), verdict: Verdict::Rejected, findings: &findings };
+            let account = BuiltAccount {
+                key: AccountKey::new("A", number),
+                verdict: Verdict::Rejected,
+                findings: &findings,
+                supply_points: &[],
+            };
             build.account(&account).unwrap();
         }
         build.finding(None, &finding("field_count", 9)).unwrap();

@@ -31,7 +31,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Every migration there is, oldest first.
-const MIGRATIONS: &[&str] = &[FIRST, WAVES];
+const MIGRATIONS: &[&str] = &[FIRST, WAVES, SUPPLY_POINTS];
 
 /// The newest schema this program knows.
 pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
@@ -389,4 +389,10 @@ SELECT account.supplier AS import_supplier, account.number AS external_account_n
        rows_after, rows_same, pence_before, pence_after
 FROM drift JOIN account ON account.id = drift.account
 ORDER BY 1, 2, 3;
+";
+
+/// Supply points that were sent, so that none is sent again under another account number.
+const SUPPLY_POINTS: &str = "
+-- Eight bytes a point: its fingerprint, most significant byte first.
+ALTER TABLE account ADD COLUMN supply_points BLOB;
 ";

@@ -51,7 +51,14 @@ impl House {
         with(&mut writer);
         for (number, text) in accounts {
             let findings = if text.is_empty() { vec![finding("blank")] } else { vec![] };
-            writer.account(&BuiltAccount { key: key(number), verdict: verdict(text), findings: &findings }).unwrap();
+            writer
+                .account(&BuiltAccount {
+                    key: key(number),
+                    verdict: verdict(text),
+                    findings: &findings,
+                    supply_points: &[],
+                })
+                .unwrap();
         }
         writer.finish().unwrap()
     }
@@ -306,7 +313,14 @@ fn a_build_that_does_not_end_leaves_no_trace() {
     let mut house = House::new();
     house.build(true, &[("1", "one")]);
     let mut writer = house.ledger.begin_build(house.run, &build_start(true)).unwrap();
-    writer.account(&BuiltAccount { key: key("2"), verdict: Verdict::Rejected, findings: &[finding("blank")] }).unwrap();
+    writer
+        .account(&BuiltAccount {
+            key: key("2"),
+            verdict: Verdict::Rejected,
+            findings: &[finding("blank")],
+            supply_points: &[],
+        })
+        .unwrap();
     drop(writer);
     assert_eq!(house.ledger.tally().unwrap().accounts, 1);
     assert_eq!(house.ledger.count_findings().unwrap(), [0, 0, 0]);
@@ -318,7 +332,9 @@ fn a_finding_may_come_before_its_account() {
     let mut writer = house.ledger.begin_build(house.run, &build_start(true)).unwrap();
     writer.finding(Some(&key("1")), &finding("duplicate_key")).unwrap();
     writer.finding(None, &finding("quarantined")).unwrap();
-    writer.account(&BuiltAccount { key: key("1"), verdict: Verdict::Rejected, findings: &[] }).unwrap();
+    writer
+        .account(&BuiltAccount { key: key("1"), verdict: Verdict::Rejected, findings: &[], supply_points: &[] })
+        .unwrap();
     writer.finish().unwrap();
     let found = house.ledger.findings(Some(house.id("1")), 10).unwrap();
     assert_eq!(found.len(), 1);
@@ -547,7 +563,14 @@ fn a_hundred_thousand_accounts_are_written_in_well_under_their_share_of_a_build(
             let mut digest = [round; 32];
             digest[..4].copy_from_slice(&number.to_be_bytes());
             let verdict = Verdict::Ready { digest: Digest(digest), payload: place };
-            writer.account(&BuiltAccount { key: key(&format!("{number:09}")), verdict, findings: &[] }).unwrap();
+            writer
+                .account(&BuiltAccount {
+                    key: key(&format!("{number:09}")),
+                    verdict,
+                    findings: &[],
+                    supply_points: &[],
+                })
+                .unwrap();
         }
         let summary = writer.finish().unwrap();
         assert_eq!(summary.ready, 100_000);

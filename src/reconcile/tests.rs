@@ -59,10 +59,19 @@ impl House {
             ["processed", "submitted", "errored", "retried", "foreign", "refused", "doubtful", "lost", "throttled"];
         for number in sent.into_iter().chain(["ready"]) {
             let verdict = Verdict::Ready { digest: Digest::of(number.as_bytes()), payload: place };
-            writer.account(&BuiltAccount { key: AccountKey::new("S", number), verdict, findings: &[] }).unwrap();
+            writer
+                .account(&BuiltAccount {
+                    key: AccountKey::new("S", number),
+                    verdict,
+                    findings: &[],
+                    supply_points: &[],
+                })
+                .unwrap();
         }
         let rejected = AccountKey::new("S", "rejected");
-        writer.account(&BuiltAccount { key: rejected, verdict: Verdict::Rejected, findings: &[] }).unwrap();
+        writer
+            .account(&BuiltAccount { key: rejected, verdict: Verdict::Rejected, findings: &[], supply_points: &[] })
+            .unwrap();
         let file = FileCount {
             file: "accounts.csv".into(),
             table: "accounts".into(),

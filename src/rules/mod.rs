@@ -11,6 +11,7 @@
 mod addresses;
 mod agreements;
 mod billing_ledgers;
+pub mod book;
 mod contacts;
 mod customers;
 pub mod industry;

@@ -65,6 +65,34 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Visits each text of the field that is not empty.
+    pub(super) fn each_text<'a>(&self, account: Row<'a>, visit: &mut dyn FnMut(Row<'a>, FieldId, &'a str)) {
+        self.each(account, &mut |row, field| {
+            if let Some(text) = row.value(field).text().filter(|text| !text.is_empty()) {
+                visit(row, field, text);
+            }
+        });
+    }
+
+    /// The same with the text of `above`, a field of rows that this field's rows lie in; both must be texts.
+    pub(super) fn each_text_below<'a>(
+        &self,
+        account: Row<'a>,
+        above: &Self,
+        visit: &mut dyn FnMut(Row<'a>, FieldId, &'a str, &'a str),
+    ) {
+        let below = &self.rows.way[above.rows.way.len()..];
+        above.each_text(account, &mut |upper, _, key| {
+            visit_below(below, upper, &mut |row| {
+                if let Some(text) = row.value(self.field).text().filter(|text| !text.is_empty()) {
+                    visit(row, self.field, text, key);
+                }
+            });
+        });
+    }
+}
+
 /// The value of a field that may not be mapped.
 pub(super) fn value_of(row: Row<'_>, field: Option<FieldId>) -> Value<'_> {
     field.map_or(Value::Absent, |field| row.value(field))

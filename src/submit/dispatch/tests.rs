@@ -27,7 +27,9 @@ fn ledger(folder: &std::path::Path) -> (Ledger, RunId) {
     for number in ["1", "2"] {
         let payload = PayloadPlace { block_offset: 0, block_bytes: 0, start: 0, bytes: 0 };
         let verdict = Verdict::Ready { digest: Digest::of(number.as_bytes()), payload };
-        build.account(&BuiltAccount { key: AccountKey::new("S", number), verdict, findings: &[] }).unwrap();
+        build
+            .account(&BuiltAccount { key: AccountKey::new("S", number), verdict, findings: &[], supply_points: &[] })
+            .unwrap();
     }
     build.finish().unwrap();
     (ledger, run)

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Span;
+use crate::config::{Span, Window};
 use crate::sandbox::RefusalShape;
 use crate::target::Envelope;
 
@@ -69,6 +69,17 @@ pub struct ConsentArgs {
     pub reason: Option<String>,
 }
 
+/// How accounts are sent, where the target's envelope has a place to say so.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SendArgs {
+    /// Let the target go through the motions and create nothing; accounts stay as ready as they are
+    #[arg(long)]
+    pub dry_run: bool,
+    /// When the target may create them: two instants with offsets, at most four days ahead
+    #[arg(long, value_name = "START/END")]
+    pub window: Option<Window>,
+}
+
 /// Do the whole job on the bundled sample, against the embedded sandbox.
 ///
 /// Reads the extracts of `samples/tentacle` with `mappings/tentacle`, sends what can be sent to a sandbox inside this
@@ -88,6 +99,9 @@ pub struct RunArgs {
     /// Which accounts.
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// How.
+    #[command(flatten)]
+    pub send: SendArgs,
     /// Consent.
     #[command(flatten)]
     pub consent: ConsentArgs,
@@ -129,6 +143,9 @@ pub struct SubmitArgs {
     /// Which accounts.
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// How.
+    #[command(flatten)]
+    pub send: SendArgs,
     /// Consent.
     #[command(flatten)]
     pub consent: ConsentArgs,

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::contract::{self, ContractSource};
 use settings::{AuthSettings, Layers, Settings, TargetSettings};
-pub use units::{Bytes, NotAQuantity, Rate, RunDate, Share, Span, TimeOfDay};
+pub use units::{Bytes, NotAQuantity, Rate, RunDate, Share, Span, TimeOfDay, Window};
 
 /// The project file's name where `--project` does not say another.
 pub const PROJECT_FILE: &str = "slipway.toml";
@@ -287,6 +287,12 @@ impl Project {
     #[must_use]
     pub fn payload_folder(&self) -> PathBuf {
         self.state.join("payloads")
+    }
+
+    /// The folder of the target's replies.
+    #[must_use]
+    pub fn reply_folder(&self) -> PathBuf {
+        self.state.join("replies")
     }
 
     /// The folder of the reports.

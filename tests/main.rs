@@ -8,6 +8,7 @@ mod demo;
 mod layering;
 mod lint;
 mod readme;
+mod rehearsal;
 mod resume;
 mod rules;
 mod samples;

@@ -16,7 +16,7 @@ use slipway::progress::Progress;
 use slipway::reconcile;
 use slipway::sandbox::{self, Chosen, Faults, Pace, RefusalShape, RunningSandbox, SandboxOptions};
 use slipway::submit::{Meters, Payloads, StopReason, SubmitOptions, Summary, Validate, Work, drive};
-use slipway::target::{Auth, Client, ClientOptions, Envelope};
+use slipway::target::{Auth, Client, ClientOptions, Envelope, TaskParams};
 
 /// No test runs longer against its sandbox than this before it is given up.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -138,6 +138,8 @@ fn options(work: Work) -> SubmitOptions {
         in_flight: 16,
         attempts: 6,
         settle: Duration::from_millis(200),
+        task: TaskParams::default(),
+        replies: None,
         validate: Validate::Never,
         poll_every: Duration::from_millis(10),
         follow_for: Duration::from_secs(30),

@@ -20,6 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::ledger::State;
 use crate::report::RunReport;
 use crate::sandbox::{self, AccountReport, RunningSandbox, SandboxOptions};
+use crate::target::TaskParams;
 
 use super::open_run::OpenRun;
 use super::{report, run, submission};
@@ -61,7 +62,8 @@ fn job(
     interrupt: &Interrupt,
     console: &Console,
 ) -> Result<ExitCode, Error> {
-    let job = run::job(open_run, &RunArgs::default(), project, &submission::client(project)?, interrupt, console)?;
+    let client = submission::client(project)?;
+    let job = run::job(open_run, &RunArgs::default(), TaskParams::default(), project, &client, interrupt, console)?;
     let report = RunReport::read(&open_run.ledger)?;
     let page = project.report_folder().join("report.html");
     report::write_page(&report, &page)?;

@@ -35,9 +35,11 @@ pub(super) fn pass(
     }
     let Some(consent) = request.consent else { return Ok(()) };
     let sendable = open_run.ledger.prospects(wave)?.sendable;
-    pass_inputs_gate(open_run, wave, consent)?;
+    if request.work.creates() {
+        pass_inputs_gate(open_run, wave, consent)?;
+    }
     pass_consent_gate(open_run, project, request, sendable, console)?;
-    if sendable > 0 {
+    if request.work.creates() && sendable > 0 {
         read_listings(open_run, project, client, wave, options, console)?;
         open_run.ledger.remember_inputs(open_run.run, wave, consent.replan)?;
     }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::submit::Work;
-use crate::target::Client;
+use crate::target::{Client, TaskParams};
 
 use super::build::{self, BuildRequest};
 use super::build_outcome::BuildOutcome;
@@ -50,9 +50,10 @@ impl fmt::Display for Job {
 /// Runs the command.
 pub(super) fn execute(args: &RunArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let interrupt = Interrupt::on_signals()?;
+    let task = submission::task(project, &args.send)?;
     let client = submission::client(project)?;
     let mut open_run = OpenRun::begin(project, "run")?;
-    let result = job(&mut open_run, args, project, &client, &interrupt, console).and_then(|job| {
+    let result = job(&mut open_run, args, task, project, &client, &interrupt, console).and_then(|job| {
         super::tell(console, &job)?;
         Ok(job.exit_code())
     });
@@ -63,6 +64,7 @@ pub(super) fn execute(args: &RunArgs, project: &Project, console: &Console) -> R
 pub(super) fn job(
     open_run: &mut OpenRun,
     args: &RunArgs,
+    task: TaskParams,
     project: &Project,
     client: &Client,
     interrupt: &Interrupt,
@@ -75,7 +77,8 @@ pub(super) fn job(
     let request = BuildRequest { selection, wave: wave.clone(), out: None };
     let build = build::build(project, &mut open_run.ledger, open_run.run, &request, console)?;
     let limit = args.selection.limit;
-    let request = Request { work: Work::CreateAndFollow, wave, limit, consent: Some(&args.consent) };
+    let work = if task.is_dry_run { Work::Rehearse } else { Work::CreateAndFollow };
+    let request = Request { work, wave, limit, task, consent: Some(&args.consent) };
     let submission = submission::submit(open_run, project, client, &request, interrupt, console).inspect_err(|_| {
         // What the build found is why nothing was sent.
         console.note(&build.to_string());

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::assemble::store::PayloadReader;
-use crate::cli::ConsentArgs;
+use crate::cli::{ConsentArgs, SendArgs};
 use crate::clock;
 use crate::config::{self, Project, Scheme};
 use crate::console::Console;
@@ -15,11 +16,11 @@ use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::ledger::read::FileRow;
-use crate::ledger::{Ledger, State};
+use crate::ledger::{Ledger, RunId, State};
 use crate::progress::Progress;
 use crate::reconcile;
-use crate::submit::{Meters, Payloads, StopReason, SubmitOptions, Summary, Validate, Work, drive, retry};
-use crate::target::{Auth, Client, ClientOptions, Envelope};
+use crate::submit::{Meters, Payloads, Replies, StopReason, SubmitOptions, Summary, Validate, Work, drive, retry};
+use crate::target::{Auth, Client, ClientOptions, Envelope, TaskParams};
 
 use super::gates;
 use super::open_run::OpenRun;
@@ -33,6 +34,8 @@ pub(super) struct Request<'a> {
     pub(super) wave: Option<String>,
     /// Take up at most so many accounts.
     pub(super) limit: Option<u64>,
+    /// What creates ask for beside their payloads.
+    pub(super) task: TaskParams,
     /// Consent to send, where sending asks for it.
     pub(super) consent: Option<&'a ConsentArgs>,
 }
@@ -58,6 +61,10 @@ pub(super) struct Outcome {
     validated: u64,
     /// Of those, found wanting.
     validated_refused: u64,
+    /// Accounts whose dry run succeeded.
+    rehearsed: u64,
+    /// Accounts whose dry run was refused, or failed.
+    rehearsed_badly: u64,
     /// Accounts left as they are because their payload can't be read.
     damaged: u64,
     /// Whether more accounts are ready than `--limit` allowed to take up.
@@ -92,7 +99,7 @@ pub(super) fn submit(
     interrupt: &Interrupt,
     console: &Console,
 ) -> Result<Outcome, Error> {
-    let options = options(project, request)?;
+    let options = options(open_run.run, project, request)?;
     gates::pass(open_run, project, client, request, &options, console)?;
     let reader = PayloadReader::open(&project.payload_folder());
     let payloads: Payloads = Arc::new(move |build, place, digest| {
@@ -127,7 +134,31 @@ pub(super) fn client(project: &Project) -> Result<Client, Error> {
     })?)
 }
 
-fn options(project: &Project, request: &Request<'_>) -> Result<SubmitOptions, Error> {
+/// What creates ask for beside their payloads, as `send` says; an error if the target's envelope has no place for it.
+pub(super) fn task(project: &Project, send: &SendArgs) -> Result<TaskParams, Error> {
+    let wrong = |problem: String, hint: &str| Error::Usage { problem, hint: Some(hint.to_owned()) };
+    if project.target.envelope == config::Envelope::Bare && (send.dry_run || send.window.is_some()) {
+        let flag = if send.dry_run { "--dry-run" } else { "--window" };
+        return Err(wrong(
+            format!("`{flag}` has no place in a bare body"),
+            "set `[target] envelope = \"wrapped\"` if the target understands it",
+        ));
+    }
+    if let Some(Err(problem)) = send.window.map(|window| window.check(clock::now())) {
+        return Err(wrong(
+            format!("`--window`: {problem}"),
+            "write START/END with offsets, such as 2026-11-24T22:00:00Z/2026-11-25T06:00:00Z",
+        ));
+    }
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    Ok(TaskParams {
+        is_dry_run: send.dry_run,
+        schedule_window_start: send.window.map(|window| text(window.start)),
+        schedule_window_end: send.window.map(|window| text(window.end)),
+    })
+}
+
+fn options(run: RunId, project: &Project, request: &Request<'_>) -> Result<SubmitOptions, Error> {
     let limits = &project.limits;
     let cut = config::cut().map(|text| text.parse()).transpose();
     let cut =
@@ -146,11 +177,14 @@ fn options(project: &Project, request: &Request<'_>) -> Result<SubmitOptions, Er
             config::Validate::Sample => Validate::Sample,
             config::Validate::Always => Validate::Always,
         },
+        task: request.task.clone(),
+        replies: Some(Arc::new(Replies::new(project.reply_folder().join(format!("{run}.ndjson"))))),
         poll_every: project.follow.every,
         follow_for: project.follow.patience,
         consecutive_failures: project.stop.consecutive_failures,
         failed_percent: Some(project.stop.failed.percent),
-        until: project.stop.until.map(|time| clock::next_occurrence(time.0, now)),
+        // A rehearsal is no create.
+        until: project.stop.until.filter(|_| request.work.creates()).map(|time| clock::next_occurrence(time.0, now)),
         first_wait: retry::FIRST_WAIT,
         seed: now.timestamp_micros().unsigned_abs(),
         cut,
@@ -165,6 +199,7 @@ fn meters(ledger: &Ledger, request: &Request<'_>, console: &Console) -> Result<M
         Work::Create => (Some("submit"), false),
         Work::CreateAndFollow => (Some("submit"), true),
         Work::Validate { .. } => (Some("validate"), false),
+        Work::Rehearse => (Some("rehearse"), false),
         Work::Follow => (None, true),
     };
     let submit = submit.map(|stage| console.progress(stage, "accounts", Some(ready)));
@@ -189,7 +224,7 @@ fn outcome(open_run: &mut OpenRun, request: &Request<'_>, summary: Summary) -> R
         foreign,
         lost: lost(&open_run.ledger.files()?),
         balances: unbalanced.is_empty(),
-        validated_refused: summary.validated_refused,
+        found_wanting: summary.validated_refused + summary.rehearsed_badly,
         damaged: summary.damaged,
         limited: summary.limited,
     };
@@ -204,6 +239,8 @@ fn outcome(open_run: &mut OpenRun, request: &Request<'_>, summary: Summary) -> R
         cancelled: summary.cancelled,
         validated: summary.validated,
         validated_refused: summary.validated_refused,
+        rehearsed: summary.rehearsed,
+        rehearsed_badly: summary.rehearsed_badly,
         damaged: summary.damaged,
         limited: summary.limited,
         stopped: summary.stopped.map(|reason| reason.to_string()),
@@ -227,7 +264,7 @@ struct Ended<'a> {
     foreign: u64,
     lost: u64,
     balances: bool,
-    validated_refused: u64,
+    found_wanting: u64,
     damaged: u64,
     limited: bool,
 }
@@ -251,10 +288,10 @@ fn exit_code(work: Work, ended: &Ended<'_>) -> ExitCode {
         Some(_) => return ExitCode::Stopped,
         None => {}
     }
-    if ended.validated_refused > 0 || ended.damaged > 0 {
+    if ended.found_wanting > 0 || ended.damaged > 0 {
         return ExitCode::Incomplete;
     }
-    if work.only_validates() {
+    if work.only_asks() {
         return ExitCode::Complete;
     }
     let uncreated =
@@ -271,6 +308,12 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if matches!(self.work, Work::Validate { .. }) {
             write!(f, "validated  {} payloads, {} found wanting", self.validated, self.validated_refused)?;
+        } else if self.work == Work::Rehearse {
+            write!(
+                f,
+                "rehearsed  {} accounts well, {} badly; nothing was created",
+                self.rehearsed, self.rehearsed_badly
+            )?;
         } else {
             write!(
                 f,
@@ -338,7 +381,7 @@ mod tests {
             foreign: 0,
             lost: 0,
             balances: true,
-            validated_refused: 0,
+            found_wanting: 0,
             damaged: 0,
             limited: false,
         };
@@ -378,7 +421,7 @@ mod tests {
         assert_eq!(changed(|ended| ended.damaged = 1), ExitCode::Incomplete);
         let limited = |state| code(Work::CreateAndFollow, state, |ended| ended.limited = true);
         assert_eq!((limited(State::Ready), limited(State::Refused)), (ExitCode::Complete, ExitCode::Incomplete));
-        let validated = |n| code(Work::Validate { sample: None }, State::Ready, |ended| ended.validated_refused = n);
+        let validated = |n| code(Work::Validate { sample: None }, State::Ready, |ended| ended.found_wanting = n);
         assert_eq!((validated(0), validated(1)), (ExitCode::Complete, ExitCode::Incomplete));
     }
 }

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::interrupt::Interrupt;
 use crate::submit::Work;
+use crate::target::TaskParams;
 
 use super::open_run::OpenRun;
 use super::submission::{self, Request};
@@ -18,7 +19,13 @@ pub(super) fn execute(args: &ValidateArgs, project: &Project, console: &Console)
     let mut open_run = OpenRun::begin(project, "validate")?;
     let result = open_run.select(&args.selection).and_then(|(wave, _)| {
         let limit = args.selection.limit;
-        let request = Request { work: Work::Validate { sample: args.sample }, wave, limit, consent: None };
+        let request = Request {
+            work: Work::Validate { sample: args.sample },
+            wave,
+            limit,
+            task: TaskParams::default(),
+            consent: None,
+        };
         let outcome = submission::submit(&mut open_run, project, &client, &request, &interrupt, console)?;
         super::tell(console, &outcome)?;
         Ok(outcome.exit_code())

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
@@ -180,6 +180,43 @@ macro_rules! from_text {
 }
 
 from_text!(Rate, Span, Bytes, Share, TimeOfDay, RunDate);
+
+/// When the target may create accounts: `START/END`, two instants with offsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Not before.
+    pub start: DateTime<Utc>,
+    /// Not after; behind the start.
+    pub end: DateTime<Utc>,
+}
+
+impl Window {
+    /// How far ahead the target lets a window end.
+    const AHEAD: TimeDelta = TimeDelta::days(4);
+
+    /// Whether the target takes such a window at `now`; else why not.
+    pub fn check(&self, now: DateTime<Utc>) -> Result<(), String> {
+        if self.start < now {
+            return Err("its start is in the past".to_owned());
+        }
+        if self.end > now + Self::AHEAD {
+            return Err("its end is more than four days ahead".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Window {
+    type Err = NotAQuantity;
+
+    fn from_str(text: &str) -> Result<Self, NotAQuantity> {
+        let instant = |text: &str| DateTime::parse_from_rfc3339(text.trim()).ok().map(|at| at.with_timezone(&Utc));
+        text.split_once('/')
+            .and_then(|(start, end)| Some(Self { start: instant(start)?, end: instant(end)? }))
+            .filter(|window| window.start < window.end)
+            .ok_or(NotAQuantity("a window such as \"2026-11-24T22:00:00Z/2026-11-25T06:00:00Z\""))
+    }
+}
 
 #[cfg(test)]
 mod tests {

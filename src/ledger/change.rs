@@ -27,6 +27,10 @@ pub struct Claim {
     pub may_be_there: bool,
     /// What the target said of this very payload when it was last validated; none: it never was.
     pub validated: Option<Validation>,
+    /// What a dry run of this very payload came to, in the ledger's word; none: there was none.
+    pub rehearsed: Option<String>,
+    /// Whether any payload of the account was rehearsed.
+    pub was_rehearsed: bool,
 }
 
 /// What may be sent, and what speaks against it, in accounts.
@@ -77,6 +81,8 @@ pub enum ExchangeKind {
     Create,
     /// The status endpoint.
     Status,
+    /// The create endpoint, for a dry run.
+    DryRun,
 }
 
 impl ExchangeKind {
@@ -87,6 +93,7 @@ impl ExchangeKind {
             Self::Validate => "validate",
             Self::Create => "create",
             Self::Status => "status",
+            Self::DryRun => "dry_run",
         }
     }
 }
@@ -182,6 +189,8 @@ pub struct Outcome {
     pub kraken_identifier: Option<String>,
     /// Of validations: which payload, with what result.
     pub validation: Option<(Digest, Validation)>,
+    /// Of dry runs: of which payload, and what it has come to.
+    pub rehearsal: Option<(Digest, String)>,
     /// What the target complains of.
     pub findings: Vec<Finding>,
 }

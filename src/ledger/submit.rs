@@ -155,7 +155,8 @@ const IN_WAVE: &str = "(?2 IS NULL OR EXISTS (SELECT 1 FROM wave_account WHERE w
 
 const CLAIM: &str = "SELECT account.id, supplier, number, account.digest, payload.build, block_offset, block_bytes, start, \
     bytes, attempts, doubted OR EXISTS (SELECT 1 FROM intent WHERE intent.account = account.id AND effective), \
-    iif(validated_digest IS account.digest, validated_result, NULL) FROM account \
+    iif(validated_digest IS account.digest, validated_result, NULL), \
+    iif(rehearsed_digest IS account.digest, rehearsed_status, NULL), rehearsed_at IS NOT NULL FROM account \
     JOIN payload ON payload.account = account.id AND payload.digest = account.digest \
     JOIN build ON build.id = payload.build";
 
@@ -169,6 +170,8 @@ fn claim(row: &Row<'_>) -> rusqlite::Result<Claim> {
         attempts: row.get(9)?,
         may_be_there: row.get(10)?,
         validated: row.get::<_, Option<String>>(11)?.as_deref().and_then(Validation::parse),
+        rehearsed: row.get(12)?,
+        was_rehearsed: row.get(13)?,
     })
 }
 
@@ -249,6 +252,13 @@ fn write_outcome(transaction: &Transaction<'_>, run: RunId, outcome: &Outcome) -
             )?
             .execute(params![digest, stamp(outcome.exchange.started_at), validation.as_str(), account.0])?;
     }
+    if let Some((digest, word)) = &outcome.rehearsal {
+        transaction
+            .prepare_cached(
+                "UPDATE account SET rehearsed_digest = ?, rehearsed_at = ?, rehearsed_status = ? WHERE id = ?",
+            )?
+            .execute(params![digest, stamp(outcome.exchange.started_at), word, account.0])?;
+    }
     let state = match outcome.event {
         Some(event) => {
             let told =
@@ -258,7 +268,7 @@ fn write_outcome(transaction: &Transaction<'_>, run: RunId, outcome: &Outcome) -
         None => current.state,
     };
     let settled = state != current.state && matches!(state, State::Submitted | State::Processed);
-    if settled || !outcome.findings.is_empty() || outcome.validation.is_some() {
+    if settled || !outcome.findings.is_empty() || outcome.validation.is_some() || outcome.rehearsal.is_some() {
         transaction
             .prepare_cached("DELETE FROM finding WHERE account = ? AND source = 'remote'")?
             .execute([account.0])?;

@@ -155,6 +155,7 @@ fn outcome(account: AccountId, kind: ExchangeKind, event: Option<Event>) -> Outc
         status: None,
         kraken_identifier: None,
         validation: None,
+        rehearsal: None,
         findings: vec![],
     }
 }

@@ -110,6 +110,7 @@ impl House {
                 status: None,
                 kraken_identifier: None,
                 validation: None,
+                rehearsal: None,
                 findings: vec![],
             };
             self.ledger.record(self.run, &[Change::Outcome(Box::new(outcome))]).unwrap();

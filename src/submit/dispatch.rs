@@ -20,6 +20,9 @@ use super::stop::{Rules, StopReason};
 use super::writer::Writer;
 use super::{Meters, Payloads, SubmitError, SubmitOptions, Summary, Work};
 
+/// The end of a dry run that found no fault.
+const REHEARSED: &str = "DRY_RUN_SUCCEEDED";
+
 /// Accounts claimed at a time.
 const PAGE: usize = 256;
 
@@ -178,6 +181,7 @@ impl Dispatcher {
         self.summary.stopped = stopped.or(self.summary.stopped.take()).or_else(|| {
             let accounts = self.summary.given_up;
             match accounts {
+                0 if self.summary.unrehearsed > 0 => Some(StopReason::FollowTime { left: self.summary.unrehearsed }),
                 0 => None,
                 _ if !self.rules.answered() => {
                     Some(StopReason::Unreachable { last: "no request got an answer".into() })
@@ -190,8 +194,10 @@ impl Dispatcher {
 
     /// Accounts that an earlier run left on their way: in doubt, or submitted.
     async fn take_up_open_accounts(&mut self) -> Result<(), SubmitError> {
-        if let Work::Validate { sample } = self.shared.options.work {
-            return self.spread(sample).await;
+        match self.shared.options.work {
+            Work::Validate { sample } => return self.spread(sample).await,
+            Work::Rehearse => return Ok(()),
+            Work::Create | Work::Follow | Work::CreateAndFollow => {}
         }
         for state in [State::Unknown, State::Submitted] {
             if state == State::Submitted && !self.shared.options.work.follows() {
@@ -227,7 +233,7 @@ impl Dispatcher {
     /// Fetches claims when they run low.
     async fn claim_more(&mut self) -> Result<(), SubmitError> {
         let options = &self.shared.options;
-        if !options.work.creates() && !options.work.only_validates() {
+        if !options.work.creates() && !options.work.only_asks() {
             self.exhausted = true;
         }
         if options.until.is_some_and(|until| clock::now() >= until) {
@@ -268,6 +274,14 @@ impl Dispatcher {
                 self.claimed += 1;
                 let (account, _) = Account::claimed(claim, options.validate);
                 self.fresh.push_back((account, Step::Validate));
+            }
+            return;
+        }
+        if options.work == Work::Rehearse {
+            // What has ended well with this very payload is not asked for again.
+            if claim.rehearsed.as_deref() != Some(REHEARSED) {
+                self.claimed += 1;
+                self.fresh.push_back(Account::to_rehearse(claim));
             }
             return;
         }
@@ -359,6 +373,7 @@ impl Dispatcher {
                 self.no_more_creates(StopReason::Until);
                 self.summary.stopped.get_or_insert(StopReason::Until);
             }
+            Next::TooLong => self.summary.unrehearsed += 1,
             Next::Step(..) | Next::Finished | Next::GivenUp => {}
         }
         let reply = done.reply?;
@@ -372,7 +387,7 @@ impl Dispatcher {
         match done.next {
             Next::Step(_, _) if done.account.state == State::Submitted && !self.shared.options.work.follows() => {}
             Next::Step(next, wait) => self.put_off(done.account, next, wait),
-            Next::Finished | Next::Damaged | Next::TooLate => {}
+            Next::Finished | Next::Damaged | Next::TooLate | Next::TooLong => {}
             Next::GivenUp => self.summary.given_up += 1,
         }
         stop
@@ -388,9 +403,15 @@ impl Dispatcher {
         if let (Step::Validate, Some(validation)) = (done.step, done.validation) {
             summary.validated += 1;
             summary.validated_refused += u64::from(validation == Validation::Refused);
-            if self.shared.options.work.only_validates() {
+            if self.shared.options.work.only_asks() {
                 self.meters.submit.advance(1);
             }
+        }
+        if let (Some(word), Next::Finished) = (&done.rehearsal, done.next) {
+            *(if word == REHEARSED { &mut summary.rehearsed } else { &mut summary.rehearsed_badly }) += 1;
+            self.meters.submit.advance(1);
+            // A rehearsal that fails in bulk ends early, as the night would.
+            return self.rules.tried(word != REHEARSED);
         }
         let state = done.account.state;
         if state == done.before {

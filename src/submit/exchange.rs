@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::ledger::state::Event;
 use crate::ledger::submit::{Change, Claim, ExchangeKind, ExchangeRecord, Open, Outcome, RemoteStatus, Validation};
 use crate::ledger::{AccountId, BuildId, PayloadPlace, State};
-use crate::target::{Client, CreateOutcome, Exchange, ImportStatus, StatusOutcome, TaskParams, scrub};
+use crate::target::{Client, CreateOutcome, Exchange, ImportStatus, StatusOutcome, scrub};
 
 use super::cut::CutPoint;
 use super::limiter::{Closed, Limiter, Prepared};
@@ -52,17 +52,19 @@ pub(super) struct Account {
     /// Whether `[stop] failed` has counted the account as tried.
     pub(super) counted: bool,
     /// Of the payload in the newest create.
-    sent: Option<Digest>,
-    baseline: Option<RemoteStatus>,
+    pub(super) sent: Option<Digest>,
+    pub(super) baseline: Option<RemoteStatus>,
     /// When this process first found no trace of the newest create.
     missing_since: Option<Instant>,
     processed_without_number: bool,
     /// Requests of the present step so far.
-    tries: u32,
+    pub(super) tries: u32,
     /// Creates of this run so far.
     creates: u32,
     /// Status reads since it was submitted.
-    polls: u32,
+    pub(super) polls: u32,
+    /// When its dry run was scheduled.
+    pub(super) rehearsed_since: Option<Instant>,
 }
 
 impl Account {
@@ -75,6 +77,18 @@ impl Account {
         };
         let step = if claim.may_be_there { Step::Read } else { account.step_to_create() };
         (account, step)
+    }
+
+    /// An account to be rehearsed, and its first step.
+    pub(super) fn to_rehearse(claim: Claim) -> (Self, Step) {
+        let step = if claim.was_rehearsed { Step::ReadRehearsal } else { Step::Rehearse };
+        let payload = Some((claim.digest, claim.build, claim.place));
+        (Self { payload, ..Self::blank(claim.id, claim.key, State::Ready) }, step)
+    }
+
+    /// Of the payload to send.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.payload.map(|(digest, ..)| digest)
     }
 
     /// The step that leads to a create.
@@ -102,6 +116,7 @@ impl Account {
             tries: 0,
             creates: 0,
             polls: 0,
+            rehearsed_since: None,
         }
     }
 }
@@ -127,6 +142,10 @@ pub(super) enum Step {
     Explain,
     /// Where does its import stand?
     Read,
+    /// Go through the motions of creating it.
+    Rehearse,
+    /// How does its dry run go?
+    ReadRehearsal,
 }
 
 /// What comes after a step.
@@ -142,6 +161,8 @@ pub(super) enum Next {
     Damaged,
     /// Nothing: it is too late for its create.
     TooLate,
+    /// Nothing: its dry run takes too long.
+    TooLong,
 }
 
 /// A step that was taken.
@@ -159,6 +180,8 @@ pub(super) struct Done {
     pub(super) before: State,
     /// A validation found fault.
     pub(super) validation: Option<Validation>,
+    /// What a dry run has come to.
+    pub(super) rehearsal: Option<String>,
 }
 
 impl Shared {
@@ -173,11 +196,14 @@ impl Shared {
             began: Instant::now(),
             detail: None,
             validation: None,
+            rehearsal: None,
         };
         match step {
             Step::Create => self.create(&mut done, prepared).await?,
             Step::Validate | Step::Explain => self.validate(&mut done, prepared).await?,
             Step::Read => self.read(&mut done, prepared).await?,
+            Step::Rehearse => self.rehearse(&mut done, prepared).await?,
+            Step::ReadRehearsal => self.read_rehearsal(&mut done, prepared).await?,
         }
         Ok(done)
     }
@@ -207,7 +233,7 @@ impl Shared {
         account.creates += 1;
         account.tries += 1;
         account.missing_since = None;
-        let exchange = self.client.create(&payload, &TaskParams::default()).await;
+        let exchange = self.client.create(&payload, &self.options.task).await;
         self.cut(CutPoint::AfterReply);
         let opaque = exchange.outcome == CreateOutcome::RefusedOpaque;
         let told = told::of_create(&exchange.outcome);
@@ -246,7 +272,7 @@ impl Shared {
         done.next = match (done.step, done.validation) {
             (_, None) => self.retry(done, reply, exchange.retry_after),
             (Step::Validate, Some(Validation::Valid | Validation::AlreadyImported))
-                if !self.options.work.only_validates() =>
+                if !self.options.work.only_asks() =>
             {
                 done.account.validate_first = false;
                 again(done, Step::Create, Duration::ZERO)
@@ -347,7 +373,7 @@ impl Shared {
     }
 
     /// The same step once more, if its attempts allow.
-    fn retry(&self, done: &Done, reply: Reply, retry_after: Option<Duration>) -> Next {
+    pub(super) fn retry(&self, done: &Done, reply: Reply, retry_after: Option<Duration>) -> Next {
         let account = &done.account;
         match retry::decide(&self.policy, account.id.number(), reply, account.tries, retry_after) {
             Decision::Again(wait) => Next::Step(done.step, wait),
@@ -356,7 +382,7 @@ impl Shared {
         }
     }
 
-    fn poll_wait(&self, account: &Account) -> Duration {
+    pub(super) fn poll_wait(&self, account: &Account) -> Duration {
         let growth = POLL_GROWTH.powi(account.polls.min(32) as i32).min(SLOWEST_POLL);
         self.options.poll_every.mul_f64(growth)
     }
@@ -365,6 +391,19 @@ impl Shared {
     fn settle_wait(&self, account: &Account) -> Duration {
         let passed = account.missing_since.map_or(Duration::ZERO, |since| since.elapsed());
         self.options.poll_every.min(self.options.settle.saturating_sub(passed)).max(SHORTEST_WAIT)
+    }
+
+    /// Writes an exchange of a dry run; `word` is what the dry run has come to by it.
+    pub(super) async fn write_rehearsal<T>(
+        &self,
+        done: &mut Done,
+        kind: ExchangeKind,
+        exchange: &Exchange<T>,
+        told: Told,
+        word: Option<&str>,
+    ) -> Result<Reply, SubmitError> {
+        done.rehearsal = word.map(str::to_owned);
+        self.write(done, kind, exchange, told, None).await
     }
 
     /// Writes an exchange and what it means; gives what it is for the run.
@@ -376,6 +415,11 @@ impl Shared {
         told: Told,
         validated: Option<Digest>,
     ) -> Result<Reply, SubmitError> {
+        let is_success = exchange.http_status.is_some_and(|status| (200..300).contains(&status));
+        if let Some(replies) = self.options.replies.as_ref().filter(|_| !is_success || !told.findings.is_empty()) {
+            let at = exchange.started_at.to_rfc3339();
+            replies.keep(&done.account.key, kind.as_str(), at, exchange.http_status, &exchange.raw);
+        }
         if let (Reply::Throttled | Reply::Failed, Some(wait)) = (told.reply, exchange.retry_after) {
             self.limiter.pause(retry::capped(wait));
         }
@@ -396,6 +440,7 @@ impl Shared {
             status: told.status,
             kraken_identifier: told.kraken_identifier,
             validation: validated.zip(told.validation),
+            rehearsal: done.account.digest().zip(done.rehearsal.clone()),
             findings: told.findings,
         };
         done.account.state = self.writer.record(Change::Outcome(Box::new(outcome))).await?;
@@ -403,7 +448,7 @@ impl Shared {
     }
 
     /// The payload to send; none if there is none, or none that can be read, which the ledger is told then.
-    async fn payload(&self, done: &mut Done) -> Result<Option<Vec<u8>>, SubmitError> {
+    pub(super) async fn payload(&self, done: &mut Done) -> Result<Option<Vec<u8>>, SubmitError> {
         let Some((digest, build, place)) = done.account.payload else { return Ok(None) };
         match self.payload_at(build, place, digest).await? {
             Ok(payload) => Ok(Some(payload)),
@@ -426,7 +471,11 @@ impl Shared {
     }
 
     /// What the target says went wrong with an import, scrubbed of the values it may quote.
-    async fn latest_error(&self, account: &Account, found: &ImportStatus) -> Result<Vec<Finding>, SubmitError> {
+    pub(super) async fn latest_error(
+        &self,
+        account: &Account,
+        found: &ImportStatus,
+    ) -> Result<Vec<Finding>, SubmitError> {
         let Some(error) = &found.latest_error else {
             return Ok(vec![told::finding(
                 "",
@@ -460,7 +509,7 @@ impl Shared {
 }
 
 /// Another step, with its attempts before it; the same step keeps what it has used, until there is an answer.
-fn again(done: &mut Done, step: Step, wait: Duration) -> Next {
+pub(super) fn again(done: &mut Done, step: Step, wait: Duration) -> Next {
     if step != done.step || done.reply == Some(Reply::Answered) {
         done.account.tries = 0;
     }

@@ -23,6 +23,8 @@ mod dispatch;
 mod exchange;
 mod limiter;
 pub mod lists;
+mod rehearse;
+mod replies;
 pub mod resume;
 pub mod retry;
 mod stop;
@@ -39,9 +41,10 @@ use crate::account::Digest;
 use crate::interrupt::Interrupt;
 use crate::ledger::{BuildId, Ledger, LedgerError, PayloadPlace, RunId};
 use crate::progress::Progress;
-use crate::target::Client;
+use crate::target::{Client, TaskParams};
 
 pub use cut::{Cut, CutPoint};
+pub use replies::Replies;
 pub use stop::StopReason;
 
 /// Threads that work on requests; they mostly wait.
@@ -64,6 +67,8 @@ pub enum Work {
         /// Only so many, spread over what is ready.
         sample: Option<u64>,
     },
+    /// Let the target go through the motions of creating what is ready, and create nothing.
+    Rehearse,
 }
 
 impl Work {
@@ -75,8 +80,9 @@ impl Work {
         matches!(self, Self::Follow | Self::CreateAndFollow)
     }
 
-    pub(crate) fn only_validates(self) -> bool {
-        matches!(self, Self::Validate { .. })
+    /// Whether it leaves every account's state alone.
+    pub(crate) fn only_asks(self) -> bool {
+        matches!(self, Self::Validate { .. } | Self::Rehearse)
     }
 }
 
@@ -110,6 +116,10 @@ pub struct SubmitOptions {
     pub settle: Duration,
     /// What to validate first.
     pub validate: Validate,
+    /// What creates ask for beside their payloads.
+    pub task: TaskParams,
+    /// Where replies are kept, if they are.
+    pub replies: Option<Arc<Replies>>,
     /// The first wait between two reads of one status.
     pub poll_every: Duration,
     /// How long to follow after the last create.
@@ -158,6 +168,12 @@ pub struct Summary {
     pub validated: u64,
     /// Of those, found wanting.
     pub validated_refused: u64,
+    /// Accounts whose dry run succeeded.
+    pub rehearsed: u64,
+    /// Accounts whose dry run was refused, or failed.
+    pub rehearsed_badly: u64,
+    /// Accounts whose dry run did not end in time.
+    pub unrehearsed: u64,
     /// Accounts left as they are for want of a usable answer.
     pub given_up: u64,
     /// Accounts left as they are because their payload can't be read.

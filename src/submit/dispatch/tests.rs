@@ -6,7 +6,7 @@ use crate::ledger::submit::{Change, ExchangeKind, ExchangeRecord, Outcome};
 use crate::ledger::{BuildStart, BuiltAccount, PayloadPlace, RunId, RunStart, TargetIdentity, Verdict};
 use crate::progress::Progress;
 use crate::submit::{Validate, writer};
-use crate::target::{Auth, ClientOptions, Envelope};
+use crate::target::{Auth, ClientOptions, Envelope, TaskParams};
 
 use super::*;
 
@@ -45,6 +45,8 @@ fn options() -> SubmitOptions {
         attempts: 1,
         settle: Duration::ZERO,
         validate: Validate::Never,
+        task: TaskParams::default(),
+        replies: None,
         poll_every: Duration::ZERO,
         follow_for: Duration::ZERO,
         consecutive_failures: 1,
@@ -72,6 +74,7 @@ fn told(account: AccountId, kind: ExchangeKind, event: Event) -> Change {
         status: None,
         kraken_identifier: None,
         validation: None,
+        rehearsal: None,
         findings: vec![],
     }))
 }

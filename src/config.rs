@@ -321,6 +321,13 @@ impl Project {
             layers.add_file(path, &text)?;
         }
         for (variable, value) in variables {
+            if !variable.contains("__") {
+                return Err(ConfigError::Override {
+                    origin: format!("the variable {variable}"),
+                    problem: "it sets nothing; a key is spelt SECTION__KEY, as in SLIPWAY_LIMITS__RATE".to_owned(),
+                    nearest: settings::nearest_variable(variable),
+                });
+            }
             let key = variable.trim_start_matches("SLIPWAY_").replace("__", ".").to_lowercase();
             layers.add_one(&format!("the variable {variable}"), &key, value)?;
         }
@@ -497,7 +504,8 @@ fn non_empty(key: &str) -> Option<SecretString> {
 fn setting_variables() -> Vec<(String, String)> {
     let mut variables: Vec<_> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with("SLIPWAY_") && name.contains("__"))
+        .filter(|(name, _)| name.starts_with("SLIPWAY_"))
+        .filter(|(name, _)| name.contains("__") || settings::nearest_variable(name).is_some())
         .collect();
     variables.sort();
     variables

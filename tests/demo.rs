@@ -73,7 +73,7 @@ fn a_folder_that_is_in_use_is_left_alone() {
 }
 
 /// E-mail addresses and telephone numbers of the sample's customers.
-fn customer_details() -> Vec<String> {
+pub(crate) fn customer_details() -> Vec<String> {
     let file = repository().join("samples/tentacle/customers.csv");
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(file).unwrap();
     let columns: Vec<_> = reader

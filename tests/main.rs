@@ -7,6 +7,7 @@ mod build;
 mod demo;
 mod layering;
 mod lint;
+mod quiet;
 mod readme;
 mod rehearsal;
 mod resume;

@@ -35,8 +35,18 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut process =
-            slipway().args(["sandbox", "--quiet"]).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::spawn(slipway(), arguments)
+    }
+
+    /// A sandbox that asks for the key `key`, which it finds in its variable `variable`.
+    pub(crate) fn start_with_key(variable: &str, key: &str, arguments: &[&str]) -> Self {
+        let mut command = slipway();
+        command.env(variable, key);
+        Self::spawn(command, &[arguments, &["--api-key-env", variable]].concat())
+    }
+
+    fn spawn(mut command: Command, arguments: &[&str]) -> Self {
+        let mut process = command.args(["sandbox", "--quiet"]).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut url = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
         Self { process, url: url.trim().to_owned() }

@@ -11,6 +11,7 @@ mod demo;
 mod drift;
 mod extract_files;
 mod follow;
+mod forecast;
 mod gates;
 mod generate;
 mod hold;

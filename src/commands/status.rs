@@ -14,6 +14,7 @@ use crate::ledger::plan::WaveRow;
 use crate::ledger::read::{Pace, RunRow};
 use crate::ledger::{Ledger, State};
 
+use super::forecast::Forecast;
 use super::submission::states;
 
 /// Runs that are listed.
@@ -34,31 +35,22 @@ struct Status {
     /// Accounts whose newest payload is not the one the target took.
     drifted: u64,
     pace: Option<Pace>,
-    /// Creates a second in the newest run that made some.
-    creates_per_second: Option<f64>,
-    /// At that pace, seconds until every ready account is created.
-    seconds_left: Option<f64>,
+    /// When what is left will be done; none: nothing is left.
+    forecast: Option<Forecast>,
     runs: Vec<RunRow>,
 }
 
 /// Runs the command.
 pub(super) fn execute(_: &StatusArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let ledger = Ledger::open_read_only(&project.ledger_file())?;
-    super::tell(console, &Status::read(&ledger)?)?;
+    super::tell(console, &Status::read(&ledger, project)?)?;
     Ok(ExitCode::Complete)
 }
 
 impl Status {
-    fn read(ledger: &Ledger) -> Result<Self, Error> {
+    fn read(ledger: &Ledger, project: &Project) -> Result<Self, Error> {
         let accounts: BTreeMap<State, u64> = ledger.count_by_state(None)?.into_iter().collect();
         let build = ledger.newest_build()?;
-        let pace = ledger.pace()?;
-        // One create has no pace; the first of several opens the interval and does not fill it.
-        let creates_per_second = pace
-            .as_ref()
-            .filter(|pace| pace.creates > 1 && pace.seconds > 0.0)
-            .map(|pace| (pace.creates - 1) as f64 / pace.seconds);
-        let ready = accounts.get(&State::Ready).copied().unwrap_or_default();
         let [_, warnings, errors] = ledger.count_findings()?;
         Ok(Self {
             target: ledger.target()?.map(|target| target.to_string()).unwrap_or_default(),
@@ -68,9 +60,8 @@ impl Status {
             errors,
             warnings,
             drifted: ledger.tally()?.drifted,
-            seconds_left: creates_per_second.map(|rate| ready as f64 / rate),
-            creates_per_second,
-            pace,
+            forecast: Forecast::read(ledger, project, None)?,
+            pace: ledger.pace()?,
             runs: ledger.runs(RUNS)?,
             waves: ledger.waves()?,
             accounts,
@@ -96,8 +87,8 @@ impl fmt::Display for Status {
         if self.drifted > 0 {
             writeln!(f, "drifted    {} accepted accounts would be built differently now", self.drifted)?;
         }
-        if let (Some(rate), Some(left)) = (self.creates_per_second, self.seconds_left) {
-            writeln!(f, "pace       {rate:.1} creates a second; at that pace {left:.0} s for what is ready")?;
+        if let Some(forecast) = &self.forecast {
+            writeln!(f, "{forecast}")?;
         }
         write!(f, "runs")?;
         for run in &self.runs {

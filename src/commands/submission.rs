@@ -22,6 +22,7 @@ use crate::reconcile;
 use crate::submit::{Meters, Payloads, Replies, StopReason, SubmitOptions, Summary, Validate, Work, drive, retry};
 use crate::target::{Auth, Client, ClientOptions, Envelope, TaskParams};
 
+use super::forecast::Forecast;
 use super::gates;
 use super::open_run::OpenRun;
 
@@ -71,6 +72,8 @@ pub(super) struct Outcome {
     limited: bool,
     /// Why it ended before its work did.
     stopped: Option<String>,
+    /// When what is left will be done; none: nothing is left.
+    forecast: Option<Forecast>,
     /// Accounts by state at its end.
     states: BTreeMap<State, u64>,
     /// Processed accounts that somebody else imported.
@@ -111,7 +114,7 @@ pub(super) fn submit(
     if let Some(reason) = summary.stopped.as_ref().filter(|reason| reason.is_target()) {
         console.warn(&reason.to_string());
     }
-    outcome(open_run, request, summary)
+    outcome(open_run, project, request, summary)
 }
 
 /// The connection to the target, with the key read. Nothing is sent yet.
@@ -209,7 +212,12 @@ fn meters(ledger: &Ledger, request: &Request<'_>, console: &Console) -> Result<M
 }
 
 /// Reconciles, and judges.
-fn outcome(open_run: &mut OpenRun, request: &Request<'_>, summary: Summary) -> Result<Outcome, Error> {
+fn outcome(
+    open_run: &mut OpenRun,
+    project: &Project,
+    request: &Request<'_>,
+    summary: Summary,
+) -> Result<Outcome, Error> {
     let identities = reconcile::reconcile(&mut open_run.ledger, open_run.run)?;
     let unbalanced: Vec<String> = identities
         .iter()
@@ -245,6 +253,7 @@ fn outcome(open_run: &mut OpenRun, request: &Request<'_>, summary: Summary) -> R
         limited: summary.limited,
         stopped: summary.stopped.map(|reason| reason.to_string()),
         states,
+        forecast: Forecast::read(&open_run.ledger, project, request.wave.as_deref())?,
         foreign,
         unbalanced,
         work: request.work,
@@ -348,6 +357,9 @@ impl fmt::Display for Outcome {
         }
         for identity in &self.unbalanced {
             write!(f, "\nunbalanced {identity}")?;
+        }
+        if let Some(forecast) = &self.forecast {
+            write!(f, "\n{forecast}")?;
         }
         match &self.stopped {
             Some(reason) => write!(f, "\nstopped    {reason}"),

@@ -194,6 +194,13 @@ pub(super) fn nearest(key: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
+/// The key that the variable `name`, which has no double underscore, seems to mean: `SLIPWAY_LIMITS` names a section,
+/// `SLIPWAY_LIMITS_RATE` a key. None: it is some other variable, such as one that holds the API key.
+pub(super) fn nearest_variable(name: &str) -> Option<&'static str> {
+    let name = name.strip_prefix("SLIPWAY_")?.to_lowercase();
+    KEYS.iter().copied().find(|key| key.replace('.', "_") == name || key.split('.').next() == Some(name.as_str()))
+}
+
 fn leaf(key: &str) -> &str {
     key.rsplit('.').next().unwrap_or(key)
 }

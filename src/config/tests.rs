@@ -113,6 +113,13 @@ fn a_wrong_setting_is_named_with_its_place_and_its_nearest_name() {
             .starts_with("the flag `--set`: `limits.in_flight`: invalid type")
     );
     assert!(refusal(LEAST, &[], &["limits.in_flight"]).contains("expected KEY=VALUE"));
+    for (variable, nearest) in [("SLIPWAY_LIMITS", "limits.rate"), ("SLIPWAY_LIMITS_RATE", "limits.rate")] {
+        let told = refusal(LEAST, &[(variable, "3")], &[]);
+        assert!(
+            told.starts_with(&format!("the variable {variable}: it sets nothing")) && told.contains(nearest),
+            "{told}"
+        );
+    }
     assert!(refusal(LEAST, &[], &["limits.in_flight=0"]).starts_with("`limits.in_flight`: expected at least 1"));
 }
 

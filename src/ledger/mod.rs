@@ -184,9 +184,7 @@ impl Ledger {
         if !path.exists() {
             return Err(LedgerError::Missing { path: path.to_owned() });
         }
-        let connection =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-                .map_err(|source| sql_error(path, "be opened", source))?;
+        let connection = open_for_reading(path).map_err(|source| sql_error(path, "be opened", source))?;
         let ledger = Self { connection, path: path.to_owned(), _lock: None };
         ledger.connection.set_prepared_statement_cache_capacity(STATEMENTS);
         ledger
@@ -352,6 +350,29 @@ impl Ledger {
     fn sql(&self, action: &'static str, source: rusqlite::Error) -> LedgerError {
         sql_error(&self.path, action, source)
     }
+}
+
+/// Opens the database at `path` for reading. Where its folder can't be written, its journal's index can't be made; but
+/// without a journal nobody is writing, and the file alone is all there is.
+fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let can_read = |connection: &Connection| {
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)).map(drop)
+    };
+    let connection = Connection::open_with_flags(path, flags)?;
+    let Err(error) = can_read(&connection) else { return Ok(connection) };
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-wal");
+    if std::fs::metadata(&journal).is_ok_and(|journal| journal.len() > 0) {
+        return Err(error);
+    }
+    let alone = format!("file:{}?immutable=1", uri_path(path));
+    Connection::open_with_flags(alone, flags | OpenFlags::SQLITE_OPEN_URI)
+}
+
+/// A path as it stands in a URI of the database.
+fn uri_path(path: &Path) -> String {
+    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
 fn sql_error(path: &Path, action: &'static str, source: rusqlite::Error) -> LedgerError {

@@ -311,12 +311,27 @@ impl Ledger {
         query().map_err(|e| self.sql("count what was sent", e))
     }
 
+    /// From a create to the read that found the account processed, on average over the newest run that created
+    /// accounts, in seconds; none if none was found yet.
+    pub fn poll_lag(&self) -> Result<Option<f64>, LedgerError> {
+        let lag = self.connection.query_row(
+            "SELECT avg((julianday(account.updated_at) - julianday(exchange.started_at)) * 86400.0) FROM exchange \
+             JOIN account ON account.id = exchange.account WHERE kind = 'create' AND outcome = 'scheduled' \
+             AND account.state = 'processed' AND run = (SELECT max(run) FROM exchange WHERE kind = 'create')",
+            [],
+            |row| row.get(0),
+        );
+        lag.map_err(|e| self.sql("tell how long imports take", e))
+    }
+
     /// How fast the newest run that created accounts went.
     pub fn pace(&self) -> Result<Option<Pace>, LedgerError> {
         let rows = self.rows(
             "tell how fast it went",
             "SELECT run, count(*), min(started_at), max(started_at), \
-             (julianday(max(started_at)) - julianday(min(started_at))) * 86400.0 FROM exchange \
+             (julianday(max(started_at)) - julianday(min(started_at))) * 86400.0, \
+             count(*) FILTER (WHERE outcome = 'scheduled'), \
+             count(*) FILTER (WHERE outcome = 'refused' OR outcome = 'refused_opaque') FROM exchange \
              WHERE kind = 'create' AND run = (SELECT max(run) FROM exchange WHERE kind = 'create') GROUP BY run",
             [],
             |row| {
@@ -326,6 +341,8 @@ impl Ledger {
                     first: row.get(2)?,
                     last: row.get(3)?,
                     seconds: row.get(4)?,
+                    scheduled: row.get::<_, i64>(5)? as u64,
+                    refused: row.get::<_, i64>(6)? as u64,
                 })
             },
         )?;

@@ -179,6 +179,10 @@ pub struct Pace {
     pub run: i64,
     /// Its creates.
     pub creates: u64,
+    /// Of those, scheduled by the target.
+    pub scheduled: u64,
+    /// Of those, refused by it.
+    pub refused: u64,
     /// When the first of them began.
     pub first: String,
     /// When the last of them began.

@@ -324,7 +324,7 @@ fn check(edits: &[(&str, &str, &str)]) -> (Vec<Finding>, Vec<&'static str>) {
     let plan = mapping::load_text(&root("mappings/guide"), &text, &contract).unwrap();
     let sources = stage::find_sources(&plan, extract.path(), MissingFiles::AreErrors).unwrap();
     let plan = Arc::new(plan);
-    let stage = stage::load(&plan, sources, &Staging::in_memory(&|table| name_accounts(&plan, table))).unwrap();
+    let stage = stage::load(&plan, sources, &Staging::in_memory(&|table| name_accounts(&plan, table)), None).unwrap();
     let book = Books::open(&stage, &Selection::default()).book(0).unwrap();
     let view = View::new(&book).unwrap();
     let rules = RuleSet::bind(&Schema::new(plan));

@@ -28,7 +28,7 @@ pub(crate) fn stage_in(directory: &Path, mapping: &str) -> Stage {
         Err(problems) => panic!("the mapping has problems: {problems:#?}"),
     };
     let sources = stage::find_sources(&plan, directory, MissingFiles::AreEmpty).unwrap();
-    stage::load(&plan, sources, &Staging::in_memory(&|table| name_accounts(&plan, table))).unwrap()
+    stage::load(&plan, sources, &Staging::in_memory(&|table| name_accounts(&plan, table)), None).unwrap()
 }
 
 /// The payloads of `stage` that are not rejected, one a line, all findings, and what became of the records.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::account::{AccountKey, Digest};
 use crate::assemble::payloads::{self, Batch, Handed, PayloadError};
 use crate::assemble::store::{self, PayloadReader, PayloadWriter};
-use crate::assemble::{Books, Bucket, Buckets, Row, Schema, Selection, name_accounts};
+use crate::assemble::{Books, Bucket, Buckets, Row, Schema, Selection};
 use crate::cli::BuildArgs;
 use crate::config::Project;
 use crate::console::Console;
@@ -17,8 +17,9 @@ use crate::exit_code::ExitCode;
 use crate::finding::{Finding, Severity};
 use crate::ledger::{BuildStart, BuildWriter, BuiltAccount, FileCount, Input, Ledger, PayloadPlace, RunId, Verdict};
 use crate::mapping::{self, Plan};
+use crate::rules::industry::phone;
 use crate::rules::{RuleContext, RuleSet};
-use crate::stage::{self, Stage, Staging, Storage};
+use crate::stage::{Digests, Stage};
 
 use super::ambiguous;
 use super::book_check::{self, BookCheck};
@@ -28,6 +29,7 @@ use super::extract_files::Extract;
 use super::open_run::OpenRun;
 use super::payload_output::PayloadOutput;
 use super::quarantine;
+use super::stage_extract::stage_extract;
 
 /// What to build.
 #[derive(Debug, Default)]
@@ -79,26 +81,36 @@ pub(super) fn build(
     let contract = Contract::load(&project.target.contract)?;
     let plan = Arc::new(mapping::load(&project.source.mapping, &contract).map_err(Error::Mapping)?);
     let extract = Extract::open(project, &plan)?;
-    let bytes = extract.files().map(|file| file.bytes).sum();
-    let progress = console.progress("build", "bytes", Some(bytes));
-    let directory = project.state.join("stage");
-    std::fs::create_dir_all(&directory)
-        .map_err(|source| Error::Output { place: directory.display().to_string(), source })?;
-    let staging = Staging {
-        storage: Storage::Directory(directory),
-        memory: project.limits.memory_bytes,
-        name: &|table| name_accounts(&plan, table),
-        advanced: &|bytes| progress.advance(bytes),
-    };
-    let (stage, digests) = rayon::join(|| stage::load(&plan, extract.sources.clone(), &staging), || extract.digests());
-    drop(progress);
-    let (stage, digests) = (stage?, digests?);
-    tracing::info!(records = stage.tables.iter().map(|table| u64::from(table.rows)).sum::<u64>(), "read the extract");
-    extract.check_unchanged()?;
+    let inputs = inputs(project, &plan, &extract)?;
+    std::thread::spawn(phone::warm_up);
+    let (stage, digests) = stage_extract(project, &plan, &extract, &inputs, console)?;
     let promised = extract.check_manifest(&stage);
     quarantine::write(&project.state.join("quarantine"), &stage)?;
-    Build { project, plan: &plan, extract: &extract, stage: &stage, request, console, digests }
+    Build { project, plan: &plan, extract: &extract, stage: &stage, request, console, inputs, digests }
         .record(promised, ledger, run)
+}
+
+/// What the build is made from besides the extract files.
+fn inputs(project: &Project, plan: &Plan, extract: &Extract) -> Result<Vec<Input>, Error> {
+    let input = |role: &str, path: &Path| -> Result<Input, Error> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Input { path: path.to_owned(), source })?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Input { role: role.to_owned(), name, digest: Digest::of(&bytes) })
+    };
+    let directory = &project.source.mapping;
+    let mut inputs = vec![input("mapping", &directory.join("mapping.toml"))?];
+    for name in &plan.lookups {
+        inputs.push(input("lookup", &directory.join("lookups").join(format!("{name}.csv")))?);
+    }
+    if let Some(path) = extract.manifest_path() {
+        inputs.push(input("manifest", path)?);
+    }
+    let edition = &plan.contract.edition;
+    let name = format!("{} {}", edition.name, edition.version);
+    inputs.push(Input { role: "contract".into(), digest: edition.digest, name });
+    let run_date = extract.run_date.to_string();
+    inputs.push(Input { role: "run_date".into(), digest: Digest::of(run_date.as_bytes()), name: run_date });
+    Ok(inputs)
 }
 
 /// A build being written to the ledger.
@@ -109,7 +121,8 @@ struct Build<'b> {
     stage: &'b Stage,
     request: &'b BuildRequest,
     console: &'b Console,
-    digests: BTreeMap<PathBuf, Digest>,
+    inputs: Vec<Input>,
+    digests: Digests,
 }
 
 impl Build<'_> {
@@ -119,7 +132,7 @@ impl Build<'_> {
             run_date: self.extract.run_date,
             wave: self.request.wave.clone(),
             selection_is_whole: selection.accounts.is_none() && selection.limit.is_none(),
-            inputs: self.inputs()?,
+            inputs: self.inputs.clone(),
         };
         let book_check = BookCheck::new(&Schema::new(self.plan.clone()), ledger.sent_points()?);
         let mut writer = ledger.begin_build(run, &start)?;
@@ -327,29 +340,6 @@ impl Build<'_> {
             message: format!("`{supplier}` is not one of `target.suppliers`, so nothing of it is sent"),
             cells: vec![account.record()],
         })
-    }
-
-    /// What the build is made from besides the extract files.
-    fn inputs(&self) -> Result<Vec<Input>, Error> {
-        let input = |role: &str, path: &Path| -> Result<Input, Error> {
-            let bytes = std::fs::read(path).map_err(|source| Error::Input { path: path.to_owned(), source })?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Ok(Input { role: role.to_owned(), name, digest: Digest::of(&bytes) })
-        };
-        let directory = &self.project.source.mapping;
-        let mut inputs = vec![input("mapping", &directory.join("mapping.toml"))?];
-        for name in &self.plan.lookups {
-            inputs.push(input("lookup", &directory.join("lookups").join(format!("{name}.csv")))?);
-        }
-        if let Some(path) = self.extract.manifest_path() {
-            inputs.push(input("manifest", path)?);
-        }
-        let contract = &self.plan.contract;
-        let edition = format!("{} {}", contract.edition.name, contract.edition.version);
-        inputs.push(Input { role: "contract".into(), digest: contract.edition.digest, name: edition });
-        let run_date = self.extract.run_date.to_string();
-        inputs.push(Input { role: "run_date".into(), digest: Digest::of(run_date.as_bytes()), name: run_date });
-        Ok(inputs)
     }
 
     /// One notice for each field with values that are not on a list the contract knows to be the tenant's own.

@@ -1,13 +1,12 @@
 //! The files of a project's extract: found, digested, and held against what their sender promised.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use rayon::prelude::*;
 
-use crate::account::Digest;
 use crate::clock;
 use crate::config::{Project, RunDate};
 use crate::error::Error;
@@ -15,7 +14,7 @@ use crate::extract::manifest::Manifest;
 use crate::extract::{self, SourceFile};
 use crate::finding::{Cell, Finding, Severity};
 use crate::mapping::Plan;
-use crate::stage::{self, MissingFiles, Stage};
+use crate::stage::{self, Digests, MissingFiles, Stage};
 
 /// The files of an extract, found and checked against the mapping.
 pub(super) struct Extract {
@@ -56,10 +55,13 @@ impl Extract {
         self.sources.iter().flatten()
     }
 
-    pub(super) fn digests(&self) -> Result<BTreeMap<PathBuf, Digest>, Error> {
-        let files: Vec<&SourceFile> = self.files().collect();
-        let digests = files.into_par_iter().map(|file| Ok((file.path.clone(), extract::digest(&file.path)?)));
-        digests.collect::<Result<_, extract::ExtractError>>().map_err(|error| stage::StageError::from(error).into())
+    /// The digests of all files, of which `known` are known already.
+    pub(super) fn digests(&self, mut known: Digests) -> Result<Digests, Error> {
+        let unknown: Vec<&SourceFile> = self.files().filter(|file| !known.contains_key(&file.path)).collect();
+        let digests = unknown.into_par_iter().map(|file| Ok((file.path.clone(), extract::digest(&file.path)?)));
+        let digests: Result<Digests, extract::ExtractError> = digests.collect();
+        known.append(&mut digests.map_err(stage::StageError::from)?);
+        Ok(known)
     }
 
     /// Where the sender's manifest lies, if there is one.

@@ -121,7 +121,7 @@ impl Lint {
 /// The payloads of the extract in `directory`, and what was found on the way.
 fn payloads_of(plan: &Arc<Plan>, directory: &Path) -> Result<(Vec<Value>, Vec<Finding>), StageError> {
     let sources = stage::find_sources(plan, directory, MissingFiles::AreEmpty)?;
-    let stage = stage::load(plan, sources, &Staging::in_memory(&|table| name_accounts(plan, table)))?;
+    let stage = stage::load(plan, sources, &Staging::in_memory(&|table| name_accounts(plan, table)), None)?;
     let books = Books::open(&stage, &Selection::default());
     let (mut made, mut findings) = (Vec::new(), books.findings.clone());
     let taken = payloads::make(&books, 1, &|_, _| {}, |handed| {

@@ -28,6 +28,7 @@ mod run;
 mod sandbox;
 mod schema;
 mod show;
+mod stage_extract;
 mod status;
 mod submission;
 mod submit;

@@ -6,6 +6,7 @@
 use std::io::Cursor;
 
 use csv::{ByteRecord, Position};
+use serde::{Deserialize, Serialize};
 
 use crate::mapping::Dialect;
 
@@ -13,7 +14,7 @@ use crate::mapping::Dialect;
 pub const RECORD_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Why a record cannot be read as a record of its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unreadable {
     /// It has another number of cells than the header.
     FieldCount {

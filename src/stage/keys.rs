@@ -4,10 +4,11 @@
 //! keys have the same bytes. Children look their parents up while they are read, so that no child ever stores its
 //! parent's key: that is most of the text of a readings file.
 
-use std::hash::BuildHasher as _;
+use std::hash::BuildHasher;
 
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 /// No parent record has the key; no account; no place.
 pub const NO_ROW: u32 = u32::MAX;
@@ -23,7 +24,7 @@ pub fn inverse(rows: &[u32], count: u32) -> Vec<u32> {
 }
 
 /// The keys of some records, in order, in one arena.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct KeyBytes {
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -88,7 +89,7 @@ impl KeyBytes {
 
 /// Where a record of a parent table is found: its account's rank, and its place among the records of its table that
 /// are of the same partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The account; [`NO_ROW`]: the record belongs to none.
     pub account: u32,
@@ -167,9 +168,9 @@ type Words<const W: usize> = [u64; W];
 
 /// An open table of keys, looked through from a key's own slot on.
 #[derive(Debug)]
-struct SlotTable<const W: usize> {
+struct SlotTable<const W: usize, S = RandomState> {
     slots: Vec<Slot<W>>,
-    hasher: RandomState,
+    hasher: S,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -184,10 +185,10 @@ const FREE: u64 = u64::MAX;
 /// How many look-ups are under way at once: enough to wait for many cache lines together.
 const LOOKUPS: usize = 64;
 
-impl<const W: usize> SlotTable<W> {
+impl<const W: usize, S: BuildHasher + Default> SlotTable<W, S> {
     fn new(keys: usize) -> Self {
         let slots = keys + keys / 2 + 1;
-        Self { slots: vec![Slot { key: [FREE; W], place: Place::NONE }; slots], hasher: RandomState::default() }
+        Self { slots: vec![Slot { key: [FREE; W], place: Place::NONE }; slots], hasher: S::default() }
     }
 
     /// The words of a key, unless it is too long.
@@ -329,6 +330,42 @@ mod tests {
         all.append(&keys(&["the second long key of all", "second"]));
         let texts = ["second", "the second long key of all", "the first long key of all"];
         assert_eq!(found(&index(&all), &texts), [3, 2, 1]);
+    }
+
+    /// Gives every key the same hash.
+    #[derive(Default)]
+    struct Alike;
+
+    impl BuildHasher for Alike {
+        type Hasher = Same;
+
+        fn build_hasher(&self) -> Same {
+            Same
+        }
+    }
+
+    struct Same;
+
+    impl std::hash::Hasher for Same {
+        fn write(&mut self, _: &[u8]) {}
+
+        fn finish(&self) -> u64 {
+            u64::MAX
+        }
+    }
+
+    #[test]
+    fn keys_that_all_hash_alike_are_told_apart() {
+        let texts: Vec<String> = (0..500).map(|number| number.to_string()).collect();
+        let mut table = SlotTable::<2, Alike>::new(texts.len());
+        for (place, text) in (0..).zip(&texts) {
+            assert!(table.insert(text.as_bytes(), Place { account: 0, place }));
+        }
+        let mut found = Vec::new();
+        let wanted: Vec<&str> = texts.iter().map(String::as_str).chain(["500", ""]).collect();
+        table.find(&keys(&wanted), &HashMap::default(), &mut found);
+        let expected = (0..500).chain([NO_ROW; 2]);
+        assert_eq!(found.into_iter().map(|place| place.place).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 
     #[test]

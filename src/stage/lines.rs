@@ -1,7 +1,9 @@
 //! Which physical line a record starts on: a sparse index, one entry wherever records and lines fall out of step.
 
+use serde::{Deserialize, Serialize};
+
 /// The lines of one file's records.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct LineIndex {
     /// (record counted from 0, its line counted from 0), ascending.
     steps: Vec<(u64, u64)>,

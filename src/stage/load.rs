@@ -16,6 +16,7 @@ use super::partition::StagedTable;
 use super::piece::PieceRows;
 use super::reading::{Joined, Partitions, Piece, ReadRegion, TableReading};
 use super::rows::{Rows, Stretch};
+use super::saved::{self, SavedStage};
 use super::spill::Storage;
 use super::{Stage, StageError, Stray, TableStage};
 use crate::account::AccountKey;
@@ -72,9 +73,23 @@ impl<'s> Staging<'s> {
     }
 }
 
-/// Reads `sources`, the files of every table of `plan`.
-pub fn load(plan: &Arc<Plan>, sources: Vec<Vec<SourceFile>>, staging: &Staging<'_>) -> Result<Stage, StageError> {
-    let kinds = FaultKinds::default();
+/// A stage of an earlier build, and which of its tables are used again.
+#[derive(Debug)]
+pub struct Reuse {
+    /// The stage.
+    pub saved: SavedStage,
+    /// By table.
+    pub usable: Vec<bool>,
+}
+
+/// Reads `sources`, the files of every table of `plan`, but for the tables that `reuse` gives.
+pub fn load(
+    plan: &Arc<Plan>,
+    sources: Vec<Vec<SourceFile>>,
+    staging: &Staging<'_>,
+    reuse: Option<Reuse>,
+) -> Result<Stage, StageError> {
+    let kinds = reuse.as_ref().map(|reuse| FaultKinds::of(&reuse.saved.kinds)).unwrap_or_default();
     let mut loading = Loading {
         plan,
         staging,
@@ -84,11 +99,17 @@ pub fn load(plan: &Arc<Plan>, sources: Vec<Vec<SourceFile>>, staging: &Staging<'
         indexes: plan.tables.iter().map(|_| None).collect(),
         staged: plan.tables.iter().map(|_| None).collect(),
     };
-    let (accounts, partitions) = loading.read_accounts()?;
+    let known = reuse.map(|reuse| loading.use_again(reuse)).transpose()?.flatten();
+    if loading.staged.iter().any(Option::is_none) {
+        saved::forget(&staging.storage)?;
+    }
+    let (accounts, partitions) = known.map_or_else(|| loading.read_accounts(), Ok)?;
     let levels = levels(plan);
     for level in 0..=levels.iter().copied().max().unwrap_or(0) {
-        let tables = (0..plan.tables.len()).filter(|table| levels[*table] == level && *table != loading.root());
-        loading.read_tables(&tables.collect::<Vec<_>>(), partitions)?;
+        let unread = (0..plan.tables.len()).filter(|at| levels[*at] == level && loading.staged[*at].is_none());
+        let unread: Vec<usize> = unread.collect();
+        loading.open_indexes(&unread)?;
+        loading.read_tables(&unread, partitions)?;
         loading.drop_indexes(level, &levels);
     }
     let tables = std::mem::take(&mut loading.staged).into_iter().flatten().collect();
@@ -114,6 +135,30 @@ impl Loading<'_> {
     /// The table of the accounts.
     fn root(&self) -> usize {
         self.plan.entities[0].table
+    }
+
+    /// Takes over the tables that are used again; gives the accounts, if theirs is one of them. Without the accounts
+    /// there is none: every table finds its account's table, and is read again if that is.
+    fn use_again(&mut self, mut reuse: Reuse) -> Result<Option<(Accounts, Partitions)>, StageError> {
+        if !reuse.usable[self.root()] {
+            return Ok(None);
+        }
+        for (number, sources) in self.sources.iter().enumerate().filter(|(number, _)| reuse.usable[*number]) {
+            let table = reuse.saved.table(number, sources, &self.staging.storage)?;
+            (self.staging.advanced)(sources.iter().map(|file| file.bytes).sum());
+            self.staged[number] = Some(Arc::new(table));
+        }
+        Ok(Some((reuse.saved.accounts, reuse.saved.partitions)))
+    }
+
+    /// Opens the indexes in which the records of `tables` find their parents, where the parents were read earlier.
+    fn open_indexes(&mut self, tables: &[usize]) -> Result<(), StageError> {
+        for parent in tables.iter().flat_map(|table| &self.plan.tables[*table].links).map(|link| link.parent) {
+            if self.indexes[parent].is_none() {
+                self.indexes[parent] = Some(saved::open_keys(&self.staging.storage, parent)?);
+            }
+        }
+        Ok(())
     }
 
     /// Reads the accounts and ranks them by their names.
@@ -159,7 +204,7 @@ impl Loading<'_> {
             same.account = ranks[same.row as usize];
             same.first_account = ranks[same.first as usize];
         }
-        let done = self.finish(root, reading, regions, joined, same, partitions);
+        let done = self.finish(root, reading, regions, joined, same, partitions)?;
         self.keep(done);
         Ok((accounts, partitions))
     }
@@ -225,7 +270,7 @@ impl Loading<'_> {
             .map(|(table, reading, mut regions)| {
                 let joined = reading.join(&mut regions)?;
                 let same = duplicates::find(&reading, &regions, &joined.spans)?;
-                Ok(self.finish(table, reading, regions, joined, same, partitions))
+                self.finish(table, reading, regions, joined, same, partitions)
             })
             .collect::<Result<_, StageError>>()?;
         for done in done {
@@ -249,10 +294,10 @@ impl Loading<'_> {
         joined: Joined,
         same: Same,
         partitions: Partitions,
-    ) -> Done {
+    ) -> Result<Done, StageError> {
         let plan = &self.plan.tables[number];
         let dead: HashSet<u32> = same.duplicates.iter().map(|same| same.row).collect();
-        let index = plan.is_parent.then(|| index(&regions, &dead, partitions));
+        let index = plan.is_parent.then(|| self.index(number, &regions, &dead, partitions)).transpose()?;
         let masks: Vec<u32> =
             self.plan.entities.iter().filter(|entity| entity.table == number).map(|entity| entity.mask).collect();
         let mut table = TableStage {
@@ -278,7 +323,34 @@ impl Loading<'_> {
                 Stray { row, wanted }
             }));
         }
-        (number, table, index)
+        Ok((number, table, index))
+    }
+
+    /// The index of a table's keys, which are saved. The place of a row is its number among the rows of its partition,
+    /// in the order of the pieces: see [`super::piece`].
+    fn index(
+        &self,
+        number: usize,
+        regions: &[ReadRegion],
+        dead: &HashSet<u32>,
+        partitions: Partitions,
+    ) -> Result<KeyIndex, StageError> {
+        let mut keys = KeyBytes::default();
+        let mut places = Vec::with_capacity(regions.iter().map(|region| region.records as usize).sum());
+        let mut next = vec![0_u32; partitions.count];
+        for (piece, first) in pieces(regions) {
+            keys.append(&piece.keys);
+            for (account, record) in piece.accounts.iter().zip(&piece.records) {
+                let place = (*account != NO_ROW).then(|| {
+                    let next = &mut next[(*account >> partitions.shift) as usize];
+                    *next += 1;
+                    Place { account: *account, place: *next - 1 }
+                });
+                places.push(place.filter(|_| dead.is_empty() || !dead.contains(&(first + record))));
+            }
+        }
+        saved::save_keys(&self.staging.storage, number, &keys, &places)?;
+        Ok(KeyIndex::new(&keys, &places))
     }
 
     fn keep(&mut self, (number, table, index): Done) {
@@ -358,26 +430,6 @@ impl RootPiece {
 /// The pieces of `regions`, each with the number of the record before its first.
 fn pieces(regions: &[ReadRegion]) -> impl Iterator<Item = (&Piece, u32)> {
     regions.iter().flat_map(|region| &region.pieces).map(|piece| (piece, piece.first_row))
-}
-
-/// The index of a table's keys. The place of a row is its number among the rows of its partition, in the order of the
-/// pieces: see [`super::piece`].
-fn index(regions: &[ReadRegion], dead: &HashSet<u32>, partitions: Partitions) -> KeyIndex {
-    let mut keys = KeyBytes::default();
-    let mut places = Vec::with_capacity(regions.iter().map(|region| region.records as usize).sum());
-    let mut next = vec![0_u32; partitions.count];
-    for (piece, first) in pieces(regions) {
-        keys.append(&piece.keys);
-        for (account, record) in piece.accounts.iter().zip(&piece.records) {
-            let place = (*account != NO_ROW).then(|| {
-                let next = &mut next[(*account >> partitions.shift) as usize];
-                *next += 1;
-                Place { account: *account, place: *next - 1 }
-            });
-            places.push(place.filter(|_| dead.is_empty() || !dead.contains(&(first + record))));
-        }
-    }
-    KeyIndex::new(&keys, &places)
 }
 
 /// How far each table is from one without parents.

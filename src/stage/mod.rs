@@ -7,6 +7,8 @@
 //! written away by partition as soon as a stretch of a file is read ([`piece`], [`spill`]). What stays in memory is an
 //! index of the keys of tables that have children, and little else; how large the extract is does not matter.
 //!
+//! What an earlier build staged is used again as far as nothing has changed since ([`saved`]).
+//!
 //! A partition is read back as a [`StagedTable`] for each table: a polars frame of numbers ([`column`]). Nothing is
 //! dropped: a record that is quarantined, a duplicate or without an account is told by number, so that every record of
 //! a file is accounted for.
@@ -28,6 +30,7 @@ mod partition;
 mod piece;
 mod reading;
 pub mod rows;
+mod saved;
 mod seen;
 mod spill;
 
@@ -35,6 +38,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use polars::prelude::PolarsError;
+use serde::{Deserialize, Serialize};
 
 use crate::extract::{ExtractError, SourceFile};
 use crate::finding::Cell;
@@ -48,8 +52,9 @@ use reading::Partitions;
 use rows::Quarantined;
 use spill::Spill;
 
-pub use load::{MissingFiles, NameAccounts, Staging, find_sources, load};
+pub use load::{MissingFiles, NameAccounts, Reuse, Staging, find_sources, load};
 pub use partition::{Part, StagedTable};
+pub use saved::{Digests, SavedStage};
 pub use spill::Storage;
 
 /// Why the extract cannot be staged.
@@ -103,7 +108,7 @@ pub struct StagedFile {
 }
 
 /// Two records with one key, and the ranks of their accounts; [`keys::NO_ROW`] for none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SameKey {
     /// The later one.
     pub row: u32,
@@ -116,7 +121,7 @@ pub struct SameKey {
 }
 
 /// A record without an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stray {
     /// The record.
     pub row: u32,
@@ -125,7 +130,7 @@ pub struct Stray {
 }
 
 /// A record that names parents in two accounts; it is read as the first one's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Torn {
     /// The record.
     pub row: u32,
@@ -192,4 +197,14 @@ impl TableStage {
         let record = u64::from(row - file.first_row);
         Cell { file: file.source.name.clone(), record: record + 1, line: file.lines.line(record) + 1, column }
     }
+}
+
+/// The name of the file of table `number`'s rows.
+fn rows_name(number: usize) -> String {
+    format!("{number}.rows")
+}
+
+/// The name of the file of table `number`'s keys.
+fn index_name(number: usize) -> String {
+    format!("{number}.index")
 }

@@ -133,9 +133,10 @@ impl Stage {
         let mut places: Vec<Option<Vec<u32>>> = Vec::with_capacity(self.tables.len());
         let mut part =
             Part { accounts: accounts.clone(), tables: Vec::with_capacity(self.tables.len()), passed_over: Vec::new() };
+        let mut bytes = Vec::new();
         for (plan, table) in self.plan.tables.iter().zip(&self.tables) {
             let chosen = Chosen { wanted, accounts: &accounts, places: &places };
-            let read = table.part(plan, number, &chosen, &self.kinds)?;
+            let read = table.part((plan, number), &chosen, &self.kinds, &mut bytes)?;
             part.tables.push(read.table);
             part.passed_over.push(read.passed_over);
             places.push(read.places.filter(|_| plan.is_parent));
@@ -153,19 +154,24 @@ struct Chosen<'c> {
     places: &'c [Option<Vec<u32>>],
 }
 
+/// A table of a partition being read, chunk by chunk.
 struct ReadTable {
     table: StagedTable,
+    columns: Vec<Values>,
     passed_over: Vec<u64>,
+    /// Where the rows have gone, if not all are wanted.
     places: Option<Vec<u32>>,
+    /// The rows of the chunk that are wanted.
+    kept: Vec<u32>,
 }
 
 impl TableStage {
     fn part(
         self: &Arc<Self>,
-        plan: &TablePlan,
-        number: usize,
+        (plan, number): (&TablePlan, usize),
         chosen: &Chosen<'_>,
         kinds: &Arc<[FaultKind]>,
+        bytes: &mut Vec<u8>,
     ) -> Result<ReadTable, StageError> {
         let chunks: Vec<(u32, Chunk)> = self
             .firsts
@@ -174,99 +180,23 @@ impl TableStage {
             .filter_map(|(first, chunks)| chunks.get(number).map(|chunk| (*first, *chunk)))
             .filter(|(_, chunk)| chunk.rows > 0)
             .collect();
-        let rows: usize = chunks.iter().map(|(_, chunk)| chunk.rows as usize).sum();
-        let masked = !plan.tests.is_empty();
-        let mut columns: Vec<Values> = plan.leaves.iter().map(|leaf| Values::new(&leaf.convert)).collect();
-        let value_bytes = columns.iter().map(Values::width).sum();
-        for column in &mut columns {
-            column.reserve(rows);
-        }
-        let mut table = StagedTable {
-            whole: Some(self.clone()),
-            records: Vec::with_capacity(rows),
-            accounts: Vec::with_capacity(rows),
-            frame: DataFrame::empty(),
-            texts: Texts::default(),
-            masks: Vec::with_capacity(if masked { rows } else { 0 }),
-            parents: vec![Vec::with_capacity(rows); plan.links.len()],
-            dead: Vec::new(),
-            faults: Vec::new(),
-            kinds: kinds.clone(),
-        };
-        let mut passed_over = vec![0; self.files.len()];
-        let mut places = chosen.wanted.map(|_| Vec::with_capacity(rows));
-        let mut bytes = Vec::new();
-        let mut kept = Vec::new();
+        let all_rows: usize = chunks.iter().map(|(_, chunk)| chunk.rows as usize).sum();
+        // Of a few accounts there are few rows: no room is made for all.
+        let mut read = ReadTable::new(self, plan, if chosen.wanted.is_some() { 0 } else { all_rows }, kinds);
+        read.places = chosen.wanted.map(|_| Vec::with_capacity(all_rows));
+        let value_bytes = read.columns.iter().map(Values::width).sum();
         for (first, chunk) in chunks {
-            bytes.resize(chunk.bytes(masked, plan.links.len(), value_bytes), 0);
-            self.spill.read(chunk.offset, &mut bytes)?;
-            let mut reader = ChunkReader::new(&bytes, &chunk);
-            let records = reader.u32s().map(|record| first + record);
-            let accounts = reader.u32s();
-            let base = table.records.len() as u32;
-            let pick = match (chosen.wanted, &mut places) {
-                (Some(wanted), Some(places)) => {
-                    kept.clear();
-                    for (at, account) in accounts.clone().enumerate() {
-                        let wanted = wanted[(account - chosen.accounts.start) as usize];
-                        places.push(if wanted { base + kept.len() as u32 } else { NO_ROW });
-                        if wanted {
-                            kept.push(at as u32);
-                        }
-                    }
-                    passed_over[self.file_number(first)] += (chunk.rows as usize - kept.len()) as u64;
-                    Pick::Some(&kept)
-                }
-                _ => Pick::All,
-            };
-            pick.extend(&mut table.records, records);
-            pick.extend(&mut table.accounts, accounts);
-            if masked {
-                pick.extend(&mut table.masks, reader.u32s());
+            let length = chunk.bytes(!plan.tests.is_empty(), plan.links.len(), value_bytes);
+            if bytes.len() < length {
+                bytes.resize(length, 0);
             }
-            for (link, parents) in plan.links.iter().zip(&mut table.parents) {
-                match &chosen.places[link.parent] {
-                    None => pick.extend(parents, reader.u32s()),
-                    Some(places) => {
-                        let moved = |place: u32| places.get(place as usize).copied().unwrap_or(NO_ROW);
-                        pick.extend(parents, reader.u32s().map(moved));
-                    }
-                }
-            }
-            let values = reader;
-            let mut reader = values.after(value_bytes);
-            let faults = reader.faults(chunk.faults);
-            match pick {
-                Pick::All => table.faults.extend(faults.map(|fault| CellFault { row: base + fault.row, ..fault })),
-                Pick::Some(kept) => table.faults.extend(faults.filter_map(|fault| {
-                    let at = kept.binary_search(&fault.row).ok()? as u32;
-                    Some(CellFault { row: base + at, ..fault })
-                })),
-            }
-            let too_large = || StageError::TooLarge {
-                table: plan.name.clone(),
-                what: "MiB of text in a partition",
-                limit: 16 * 1024,
-            };
-            let base = match chunk.texts {
-                0 => 0,
-                count => table.texts.append(reader.texts(count).into_iter()).ok_or_else(too_large)?,
-            };
-            let mut reader = values;
-            for column in &mut columns {
-                match column {
-                    Values::Text(all) => {
-                        pick.extend(all, reader.numbers().map(|value| rebase(u64::from_le_bytes(value), base)));
-                    }
-                    Values::Code(all) => pick.extend(all, reader.numbers().map(u16::from_le_bytes)),
-                    Values::Date(all) => pick.extend(all, reader.numbers().map(i32::from_le_bytes)),
-                    Values::Number(all) => pick.extend(all, reader.numbers().map(i64::from_le_bytes)),
-                }
-            }
+            self.spill.read(chunk.offset, &mut bytes[..length])?;
+            let reader = ChunkReader::new(&bytes[..length], &chunk);
+            read.rows(plan, (first, &chunk), chosen, reader)?;
         }
-        self.mark_dead(&mut table, &mut passed_over, chosen);
-        table.frame = frame(table.records.len(), columns)?;
-        Ok(ReadTable { table, passed_over, places })
+        self.mark_dead(&mut read.table, &mut read.passed_over, chosen);
+        read.table.frame = frame(read.table.records.len(), std::mem::take(&mut read.columns))?;
+        Ok(read)
     }
 
     /// Marks the rows that stand elsewhere too. One whose account was passed over is a duplicate all the same.
@@ -281,6 +211,97 @@ impl TableStage {
     }
 }
 
+impl ReadTable {
+    /// Nothing read of `whole`, with room for `rows` rows.
+    fn new(whole: &Arc<TableStage>, plan: &TablePlan, rows: usize, kinds: &Arc<[FaultKind]>) -> Self {
+        let mut columns: Vec<Values> = plan.leaves.iter().map(|leaf| Values::new(&leaf.convert)).collect();
+        for column in &mut columns {
+            column.reserve(rows);
+        }
+        let table = StagedTable {
+            whole: Some(whole.clone()),
+            records: Vec::with_capacity(rows),
+            accounts: Vec::with_capacity(rows),
+            frame: DataFrame::empty(),
+            texts: Texts::default(),
+            masks: Vec::with_capacity(if plan.tests.is_empty() { 0 } else { rows }),
+            parents: plan.links.iter().map(|_| Vec::with_capacity(rows)).collect(),
+            dead: Vec::new(),
+            faults: Vec::new(),
+            kinds: kinds.clone(),
+        };
+        Self { table, columns, passed_over: vec![0; whole.files.len()], places: None, kept: Vec::new() }
+    }
+
+    /// Reads the rows of a chunk, of which `first` is the number of the record before the first of its piece.
+    fn rows(
+        &mut self,
+        plan: &TablePlan,
+        (first, chunk): (u32, &Chunk),
+        chosen: &Chosen<'_>,
+        mut reader: ChunkReader<'_>,
+    ) -> Result<(), StageError> {
+        let records = reader.u32s().map(|record| first + record);
+        let accounts = reader.u32s();
+        let base = self.table.records.len() as u32;
+        let pick = match (chosen.wanted, &mut self.places) {
+            (Some(wanted), Some(places)) => {
+                self.kept.clear();
+                for (at, account) in accounts.clone().enumerate() {
+                    let wanted = wanted[(account - chosen.accounts.start) as usize];
+                    places.push(if wanted { base + self.kept.len() as u32 } else { NO_ROW });
+                    if wanted {
+                        self.kept.push(at as u32);
+                    }
+                }
+                let file = self.table.whole.as_ref().map_or(0, |whole| whole.file_number(first));
+                self.passed_over[file] += (chunk.rows as usize - self.kept.len()) as u64;
+                Pick::Some(&self.kept)
+            }
+            _ => Pick::All,
+        };
+        let table = &mut self.table;
+        pick.extend(&mut table.records, records);
+        pick.extend(&mut table.accounts, accounts);
+        if !plan.tests.is_empty() {
+            pick.extend(&mut table.masks, reader.u32s());
+        }
+        for (link, parents) in plan.links.iter().zip(&mut table.parents) {
+            match &chosen.places[link.parent] {
+                None => pick.extend(parents, reader.u32s()),
+                Some(places) => {
+                    let moved = |place: u32| places.get(place as usize).copied().unwrap_or(NO_ROW);
+                    pick.extend(parents, reader.u32s().map(moved));
+                }
+            }
+        }
+        let mut values = reader;
+        let mut reader = reader.after(self.columns.iter().map(Values::width).sum());
+        let faults = reader.faults(chunk.faults);
+        table.faults.extend(faults.filter_map(|fault| Some(CellFault { row: base + pick.place(fault.row)?, ..fault })));
+        let text_base = match chunk.texts {
+            0 => 0,
+            count => table.texts.append(reader.texts(count).into_iter()).ok_or_else(|| StageError::TooLarge {
+                table: plan.name.clone(),
+                what: "MiB of text in a partition",
+                limit: 16 * 1024,
+            })?,
+        };
+        for column in &mut self.columns {
+            match column {
+                Values::Text(all) => {
+                    let handles = values.numbers().map(u64::from_le_bytes);
+                    pick.extend(all, handles.map(|handle| rebase(handle, text_base)));
+                }
+                Values::Code(all) => pick.extend(all, values.numbers().map(u16::from_le_bytes)),
+                Values::Date(all) => pick.extend(all, values.numbers().map(i32::from_le_bytes)),
+                Values::Number(all) => pick.extend(all, values.numbers().map(i64::from_le_bytes)),
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Which rows of a chunk are taken.
 #[derive(Clone, Copy)]
 enum Pick<'k> {
@@ -290,6 +311,14 @@ enum Pick<'k> {
 }
 
 impl Pick<'_> {
+    /// Where row `row` of the chunk goes among those taken.
+    fn place(self, row: u32) -> Option<u32> {
+        match self {
+            Self::All => Some(row),
+            Self::Some(kept) => kept.binary_search(&row).ok().map(|at| at as u32),
+        }
+    }
+
     fn extend<T>(self, all: &mut Vec<T>, mut values: impl ExactSizeIterator<Item = T>) {
         match self {
             Self::All => all.extend(values),

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use super::column::Slice;
 use super::duplicates::KeyBlock;
 use super::faults::FaultKinds;
@@ -18,7 +20,7 @@ use crate::extract::region::{self, Region};
 use crate::mapping::plan::TablePlan;
 
 /// How accounts are put into partitions.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Partitions {
     /// Partition `p` has the accounts from rank `p << shift` on.
     pub(super) shift: u32,
@@ -101,7 +103,7 @@ impl<'p> TableReading<'p> {
             let bytes: u64 = files.iter().map(|file| file.bytes).sum();
             Some((Seen::new(bytes / RECORD_BYTES), storage.scratch(&format!("{number}.keys"))?))
         };
-        let spill = storage.create(&format!("{number}.rows"))?;
+        let spill = storage.create(&super::rows_name(number))?;
         Ok(Self { plan, files, regions, cells, parents, spill, keys, kinds })
     }
 

@@ -4,6 +4,7 @@
 //! and the parents of a whole batch are looked up together, so that their cache misses overlap.
 
 use csv::ByteRecord;
+use serde::{Deserialize, Serialize};
 
 use super::StageError;
 use super::batch::{BATCH, Batch, Text};
@@ -33,7 +34,7 @@ pub struct CellFault {
 }
 
 /// A record that could not be read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Quarantined {
     /// The record, counted from 0.
     pub row: u32,

@@ -49,6 +49,14 @@ impl Storage {
         Ok(Spill { blocks, end: AtomicU64::new(0) })
     }
 
+    /// The file called `name`, written earlier.
+    pub(super) fn open(&self, name: &str) -> Result<Spill, StageError> {
+        let Self::Directory(directory) = self else { return self.create(name) };
+        let path = directory.join(name);
+        let file = File::open(&path).map_err(|source| error("open", &path, source))?;
+        Ok(Spill { blocks: Blocks::File { file, path }, end: AtomicU64::new(0) })
+    }
+
     /// A file without a name, gone with its last user, or memory.
     pub(super) fn scratch(&self, name: &str) -> Result<Spill, StageError> {
         let spill = self.create(name)?;

@@ -14,6 +14,7 @@ mod resume;
 mod rules;
 mod samples;
 mod sandbox;
+mod scale;
 mod schema;
 mod shell;
 mod submit;

@@ -143,7 +143,9 @@ impl Build<'_> {
         let books = Books::open(self.stage, selection);
         let made = self.make(&books, &book_check, &mut writer, &mut tally)?;
         let late = self.reject_late(&book_check, &mut writer, &mut tally)?;
-        self.write_out(&writer)?;
+        if self.is_out_of_date(&late) {
+            self.write_out(&writer)?;
+        }
         let mut blocked: Vec<String> =
             promised.iter().filter(|f| f.severity == Severity::Error).map(|f| f.message.clone()).collect();
         blocked.extend(
@@ -158,7 +160,7 @@ impl Build<'_> {
             writer.finding(None, &finding)?;
         }
         let mut records = BTreeMap::new();
-        for file in self.file_counts(&made.buckets, &late) {
+        for file in self.file_counts(&made.buckets, &late.records) {
             for (bucket, count) in buckets(&file) {
                 *records.entry(bucket).or_insert(0) += count;
             }
@@ -200,7 +202,7 @@ impl Build<'_> {
         book_check: &BookCheck,
         writer: &mut BuildWriter<'_>,
         tally: &mut Tally,
-    ) -> Result<Buckets, Error> {
+    ) -> Result<Late, Error> {
         let found = book_check.findings(self.stage)?;
         let mut late = Vec::new();
         for (account, findings) in &found {
@@ -217,10 +219,16 @@ impl Build<'_> {
                 findings.iter().try_for_each(|finding| writer.finding(Some(account), finding))?;
             }
         }
-        book_check::records_of(&late, self.stage)
+        Ok(Late { records: book_check::records_of(&late, self.stage)?, accounts: late.len() })
     }
 
-    /// Writes the payloads that stayed ready to where `--out` says: from the store, because only now it is known which.
+    /// Whether `--out` has not got the payloads that stayed ready. A file was written while they were made, which
+    /// holds unless an account was rejected late; what went to standard output could not be taken back, so none did.
+    fn is_out_of_date(&self, late: &Late) -> bool {
+        late.accounts > 0 || self.request.out.as_deref() == Some(Path::new("-"))
+    }
+
+    /// Writes the payloads that stayed ready to where `--out` says, from the store.
     fn write_out(&self, writer: &BuildWriter<'_>) -> Result<(), Error> {
         let Some(path) = &self.request.out else { return Ok(()) };
         let mut out = PayloadOutput::create(path)?;
@@ -254,11 +262,16 @@ impl Build<'_> {
             findings.extend(ambiguous::finding(&ambiguous, account));
             book_check.see(account);
         };
+        let file = self.request.out.as_deref().filter(|path| *path != Path::new("-"));
+        let mut out = file.map(PayloadOutput::create).transpose()?;
         let mut last = None;
         let taken = payloads::make(books, self.batches_ahead(), &check, |handed| {
             match handed {
                 Handed::Batch(batch) => {
                     progress.advance(batch.accounts.len() as u64);
+                    if let Some(out) = &mut out {
+                        out.write(&batch.bytes)?;
+                    }
                     Self::take(batch, &mut last, book_check, writer, &mut store, tally)?;
                 }
                 Handed::End(end) => {
@@ -275,6 +288,7 @@ impl Build<'_> {
         })?;
         tracing::info!(accounts = books.accounts(), "made the payloads");
         store.finish()?;
+        out.map_or(Ok(()), PayloadOutput::finish)?;
         tally.rules_off = rules.off().iter().map(|rule| (*rule).to_owned()).collect();
         for notice in rules.notices() {
             tally.count(None, &notice);
@@ -380,6 +394,13 @@ impl Build<'_> {
         }
         counts
     }
+}
+
+/// What was rejected when all accounts were known.
+struct Late {
+    accounts: usize,
+    /// The records that its payloads were made of.
+    records: Buckets,
 }
 
 /// What all books together came to.

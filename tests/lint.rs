@@ -48,6 +48,23 @@ given_name = { column = "NAME", as = "txt" }
 }
 
 #[test]
+fn a_wrong_default_is_told_where_it_stands_and_once() {
+    let project = Project::with_mapping("mappings/tentacle");
+    project.edit("mapping/mapping.toml", |text| {
+        text.replacen("date = \"%d/%m/%Y\"", "date = \"%d/%Q\"", 1).replacen(
+            "zone = \"Europe/London\"",
+            "zone = \"Europe/Lonon\"",
+            1,
+        )
+    });
+    let told = text(&project.run(2, &["lint"]).stdout);
+    let at: Vec<_> =
+        told.lines().filter(|line| line.contains("mapping.toml:11:8") || line.contains("mapping.toml:13:8")).collect();
+    assert_eq!(at.len(), 2, "{told}");
+    assert!(told.contains("2 errors"), "{told}");
+}
+
+#[test]
 fn names_are_checked_against_the_contract_and_the_headers() {
     let project = Project::with_mapping("mappings/guide");
     project.settings("run_date = \"2026-07-01\"", "http://127.0.0.1:9");

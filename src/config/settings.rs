@@ -254,13 +254,28 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 /// The first line of a parser's message, without the value it quotes: that may be a key pasted into the wrong place.
 fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
-    match line.split_once("string \"").and_then(|(before, rest)| Some((before, rest.rsplit_once('"')?.1))) {
-        Some((before, after)) => format!(
-            "{before}a string{}",
-            after.replace("struct AuthSettings", "a table such as { env = \"VARIABLE\" }")
-        ),
+    let line = match line.split_once("string \"").and_then(|(before, rest)| Some((before, rest.rsplit_once('"')?.1))) {
+        Some((before, after)) => format!("{before}a text{after}"),
         None => line.to_owned(),
-    }
+    };
+    in_plain_words(&line).unwrap_or(line)
+}
+
+/// `invalid type: X, expected a string` → `expected a text in quotes, found X`; none if the message is of another kind.
+fn in_plain_words(message: &str) -> Option<String> {
+    let (found, expected) = ["invalid type: ", "invalid value: ", "unknown variant "]
+        .into_iter()
+        .find_map(|prefix| message.strip_prefix(prefix))?
+        .split_once(", expected ")?;
+    let expected = match expected {
+        "a string" | "string" | "path string" | "a borrowed string" => "a text in quotes",
+        "a sequence" => "a list such as [\"A\", \"B\"]",
+        "struct AuthSettings" => "a table such as { env = \"VARIABLE\" }",
+        text if text.starts_with("struct ") => "a table",
+        text if text.len() <= 3 && text.starts_with(['u', 'i']) => "a whole number",
+        text => text,
+    };
+    Some(format!("expected {expected}, found {found}"))
 }
 
 #[cfg(test)]

@@ -110,8 +110,16 @@ fn a_wrong_setting_is_named_with_its_place_and_its_nearest_name() {
     );
     assert!(
         refusal(LEAST, &[], &["limits.in_flight=many"])
-            .starts_with("the flag `--set`: `limits.in_flight`: invalid type")
+            .starts_with("the flag `--set`: `limits.in_flight`: expected a whole number, found a text")
     );
+    for (line, told) in [
+        ("[limits]\nrate = 3", "expected a text in quotes, found integer `3`"),
+        ("[submit]\nvalidate = 'often'", "expected one of `never`, `sample`, `always`, found `often`"),
+        ("limits = 3", "expected a table, found integer `3`"),
+    ] {
+        let message = refusal(&format!("{LEAST}{line}\n"), &[], &[]);
+        assert!(message.contains(told), "{message}");
+    }
     assert!(refusal(LEAST, &[], &["limits.in_flight"]).contains("expected KEY=VALUE"));
     for (variable, nearest) in [("SLIPWAY_LIMITS", "limits.rate"), ("SLIPWAY_LIMITS_RATE", "limits.rate")] {
         let told = refusal(LEAST, &[(variable, "3")], &[]);

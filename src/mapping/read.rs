@@ -12,6 +12,7 @@ use super::model::{
     Ambiguous, Condition, Dialect, Entity, Field, Line, Mapping, OnFault, OnLost, OrderBy, ReadAs, Rest, Source, Span,
     Table, Unit,
 };
+use super::value::DateFormat;
 use crate::contract::Contract;
 
 /// What `[defaults]` says; every line may override it.
@@ -111,14 +112,22 @@ pub fn read_text(
 fn read_defaults(node: Node<'_>, problems: &mut Problems) -> Defaults {
     let mut defaults = Defaults::default();
     let Some(mut fields) = node.table(problems) else { return defaults };
-    let mut text = |key, into: &mut String| {
-        if let Some(value) = fields.get(key).and_then(|node| node.str(problems)) {
-            value.clone_into(into);
+    // What is wrong here is told here, once, and not at every line that falls back on it.
+    let mut text = |key, into: &mut String, check: &dyn Fn(&str) -> Result<(), String>| {
+        let Some(node) = fields.get(key) else { return };
+        let span = node.span();
+        let Some(value) = node.str(problems) else { return };
+        match check(value) {
+            Ok(()) => value.clone_into(into),
+            Err(message) => problems.add(&span, message, None),
         }
     };
-    text("date", &mut defaults.date);
-    text("datetime", &mut defaults.datetime);
-    text("zone", &mut defaults.zone);
+    text("date", &mut defaults.date, &|text| DateFormat::new(text, false).map(drop));
+    text("datetime", &mut defaults.datetime, &|text| DateFormat::new(text, true).map(drop));
+    text("zone", &mut defaults.zone, &|text| {
+        let zone = text.parse::<chrono_tz::Tz>();
+        zone.map(drop).map_err(|_| format!("`{text}` is no time zone (an example: Europe/London)"))
+    });
     if let Some(node) = fields.get("bool") {
         defaults.bool = node
             .entries(problems)

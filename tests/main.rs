@@ -5,6 +5,7 @@
 mod book;
 mod build;
 mod demo;
+mod forms;
 mod layering;
 mod lint;
 mod quiet;

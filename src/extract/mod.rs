@@ -2,13 +2,15 @@
 //!
 //! A file is cut into regions of whole lines that are read in parallel ([`region`]); a region's bytes are cut into
 //! records by the csv crate, whose positions say where each starts ([`record`]). One record that cannot be read is
-//! quarantined and the rest goes on. What the sender promised about the files is checked in [`manifest`].
+//! quarantined and the rest goes on. Files that are compressed, or in another encoding than UTF-8, are read from their
+//! start in a stream ([`stream`]). What the sender promised about the files is checked in [`manifest`].
 //!
 //! Knows nothing of types, keys or accounts: that is the stage's.
 
 pub mod manifest;
 pub mod record;
 pub mod region;
+pub mod stream;
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -20,6 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::account::Digest;
 use crate::mapping::Dialect;
+use stream::Form;
 
 /// A file of the extract that plays a table's part, its header read.
 #[derive(Debug, Clone)]
@@ -36,8 +39,10 @@ pub struct SourceFile {
     pub header: Vec<String>,
     /// Physical lines up to the end of the header: 1, unless blank lines stand before it; 0 for an empty file.
     pub header_lines: u64,
-    /// Offset of the first byte after the header.
+    /// Offset of the first byte after the header, in the file's text.
     pub data_start: u64,
+    /// How its bytes become text.
+    pub form: Form,
 }
 
 /// Why a file cannot be used at all.
@@ -78,6 +83,17 @@ pub enum ExtractError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
+        message: String,
+    },
+    /// A compressed file is damaged, or not what its name says.
+    #[error(
+        "{path} cannot be decompressed: {message}; get it again from its sender, or rename it if it is not compressed",
+        path = path.display()
+    )]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+        /// What the decompressor said.
         message: String,
     },
     /// The manifest cannot be used.
@@ -129,13 +145,15 @@ pub fn find_files(
 
 /// Reads the header of `path`.
 fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile, ExtractError> {
-    let mut file = File::open(&path).map_err(ExtractError::read(&path))?;
-    let metadata = file.metadata().map_err(ExtractError::read(&path))?;
+    let form = Form::of(&path, dialect.encoding);
+    let metadata = std::fs::metadata(&path).map_err(ExtractError::read(&path))?;
     let (bytes, modified) = (metadata.len(), metadata.modified().map_err(ExtractError::read(&path))?);
+    let mut text = stream::open(&path, form)?;
     let mut head = Vec::new();
     let mut chunk = [0; 16 * 1024];
     let end = loop {
-        let read = file.read(&mut chunk).map_err(ExtractError::read(&path))?;
+        // A file without a byte is an empty table, compressed or not.
+        let read = if bytes == 0 { 0 } else { text.read(&mut chunk).map_err(stream::broken(&path, form))? };
         head.extend_from_slice(&chunk[..read]);
         if let Some(end) = header_end(&head) {
             head.truncate(end);
@@ -157,7 +175,7 @@ fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile
         .map_err(|_| ExtractError::Header { path: path.clone(), message: "it is not UTF-8".into() })?;
     let header_lines = memchr::memchr_iter(b'\n', &head).count() as u64;
     let name = path.strip_prefix(directory).unwrap_or(&path).display().to_string().into();
-    Ok(SourceFile { name, path, bytes, modified, header, header_lines, data_start: end as u64 })
+    Ok(SourceFile { name, path, bytes, modified, header, header_lines, data_start: end as u64, form })
 }
 
 /// The end of the first line of `head` that is not blank, if it is there.

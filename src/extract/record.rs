@@ -134,7 +134,10 @@ pub fn read_records(shape: &RecordShape<'_>, bytes: &[u8], complete: bool, sink:
         if cells.len() == 1 && matches!(&cells[0], b"" | b"\r") {
             continue;
         }
-        if end == bytes.len() && !complete && span.len() < RECORD_BYTES_MAX && !closes(shape.dialect, span) {
+        // Where records are lines, one whose line is there is whole, whatever its quotes swallowed.
+        let may_go_on = !shape.multiline.is_empty() || !span.contains(&b'\n');
+        if end == bytes.len() && !complete && may_go_on && span.len() < RECORD_BYTES_MAX && !closes(shape.dialect, span)
+        {
             return Consumed { bytes: start, lines: line, records };
         }
         records += 1;
@@ -273,7 +276,7 @@ mod tests {
     }
 
     fn dialect() -> Dialect {
-        Dialect { delimiter: b',', quote: Some(b'"'), multiline: Vec::new(), trim: false }
+        Dialect { delimiter: b',', quote: Some(b'"'), multiline: Vec::new(), trim: false, encoding: encoding_rs::UTF_8 }
     }
 
     fn read(text: &[u8], multiline: &[usize]) -> Seen {

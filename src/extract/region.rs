@@ -1,14 +1,15 @@
 //! Regions: stretches of a file that start and end with a record, read in parallel and in any order.
 //!
 //! A file whose records are physical lines is cut at line ends. A file whose cells may hold line breaks is one region:
-//! where its records end is known only by reading it from the start, in chunks.
+//! where its records end is known only by reading it from the start, in chunks; so is one that is compressed or in
+//! another encoding, whose region counts bytes as they lie on the disk.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 
 use super::record::{Consumed, RECORD_BYTES_MAX, RecordShape, RecordSink, read_records};
-use super::{ExtractError, SourceFile};
+use super::{ExtractError, SourceFile, stream};
 
 /// How much of a file is read at a time, in bytes: small enough that what is parsed stays in the processor's caches.
 const REGION_BYTES: u64 = 1024 * 1024;
@@ -24,6 +25,9 @@ pub struct Region {
 
 /// Cuts `file` into regions.
 pub fn plan(file: &SourceFile, multiline: bool) -> Result<Vec<Region>, ExtractError> {
+    if !file.form.is_plain() {
+        return Ok(vec![Region { start: 0, end: file.bytes }]);
+    }
     if multiline || file.bytes <= file.data_start + REGION_BYTES {
         return Ok(vec![Region { start: file.data_start, end: file.bytes }]);
     }
@@ -65,42 +69,59 @@ pub fn read(
     buffer: &mut Vec<u8>,
     sink: &mut impl RecordSink,
 ) -> Result<Consumed, ExtractError> {
-    let handle = File::open(&file.path).map_err(ExtractError::read(&file.path))?;
+    if !file.form.is_plain() {
+        return read_stream(file, shape, buffer, sink);
+    }
+    let mut handle = File::open(&file.path).map_err(ExtractError::read(&file.path))?;
+    let length = region.end - region.start;
     if shape.multiline.is_empty() {
-        buffer.resize((region.end - region.start) as usize, 0);
+        buffer.resize(length as usize, 0);
         handle.read_exact_at(buffer, region.start).map_err(|error| shrunk(file, error))?;
         return Ok(read_records(shape, buffer, true, sink));
     }
-    read_in_chunks(file, &handle, region, shape, buffer, sink)
+    handle.seek(SeekFrom::Start(region.start)).map_err(ExtractError::read(&file.path))?;
+    let error = ExtractError::read(&file.path);
+    let total = read_in_chunks(&mut handle.take(length), shape, buffer, sink).map_err(error)?;
+    if (total.bytes as u64) < length {
+        return Err(ExtractError::Changed { path: file.path.clone() });
+    }
+    Ok(total)
 }
 
-/// Reads a region in chunks, carrying a record that a chunk's end cuts in two over to the next.
-fn read_in_chunks(
+/// Reads a file that is decoded from its start.
+fn read_stream(
     file: &SourceFile,
-    mut handle: &File,
-    region: Region,
     shape: &RecordShape<'_>,
     buffer: &mut Vec<u8>,
     sink: &mut impl RecordSink,
 ) -> Result<Consumed, ExtractError> {
-    use std::io::Seek as _;
-    handle.seek(std::io::SeekFrom::Start(region.start)).map_err(ExtractError::read(&file.path))?;
-    let mut left = region.end - region.start;
+    if file.bytes == 0 {
+        return Ok(Consumed::default());
+    }
+    let mut text = stream::open(&file.path, file.form)?;
+    let header = std::io::copy(&mut text.by_ref().take(file.data_start), &mut std::io::sink());
+    header.map_err(stream::broken(&file.path, file.form))?;
+    read_in_chunks(&mut text, shape, buffer, sink).map_err(stream::broken(&file.path, file.form))
+}
+
+/// Reads records to the end of `text` in chunks, carrying a record that a chunk's end cuts in two over to the next.
+fn read_in_chunks(
+    text: &mut impl Read,
+    shape: &RecordShape<'_>,
+    buffer: &mut Vec<u8>,
+    sink: &mut impl RecordSink,
+) -> std::io::Result<Consumed> {
     let mut total = Consumed::default();
     let mut chunk = REGION_BYTES;
     buffer.clear();
     loop {
-        let wanted = chunk.min(left);
-        let read = handle.take(wanted).read_to_end(buffer).map_err(ExtractError::read(&file.path))?;
-        if (read as u64) < wanted {
-            return Err(ExtractError::Changed { path: file.path.clone() });
-        }
-        left -= wanted;
-        let read = read_records(shape, buffer, left == 0, &mut Offset { sink, lines: total.lines });
+        let read = text.take(chunk).read_to_end(buffer)?;
+        let ended = (read as u64) < chunk;
+        let read = read_records(shape, buffer, ended, &mut Offset { sink, lines: total.lines });
         total.bytes += read.bytes;
         total.lines += read.lines;
         total.records += read.records;
-        if left == 0 {
+        if ended {
             return Ok(total);
         }
         // A record longer than the chunk: take bigger bites, so that it is not parsed over and over.

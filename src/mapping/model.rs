@@ -64,6 +64,8 @@ pub struct Dialect {
     pub multiline: Vec<(String, Span)>,
     /// Whether blanks around a cell are cut off.
     pub trim: bool,
+    /// What the text is in.
+    pub encoding: &'static encoding_rs::Encoding,
 }
 
 /// What a lost record does.

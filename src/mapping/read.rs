@@ -175,11 +175,12 @@ fn read_table(name: &str, span: Span, node: Node<'_>, problems: &mut Problems) -
     };
     let multiline = fields.get("multiline").map_or_else(Vec::new, |node| names(node, problems));
     let trim = fields.get("trim").and_then(|node| node.bool(problems)).unwrap_or(false);
+    let encoding = fields.get("encoding").and_then(|node| encoding(node, problems)).unwrap_or(encoding_rs::UTF_8);
     fields.finish(problems);
     Some(Table {
         name: name.to_owned(),
         files,
-        dialect: Dialect { delimiter, quote, multiline, trim },
+        dialect: Dialect { delimiter, quote, multiline, trim, encoding },
         key,
         columns,
         unused,
@@ -398,6 +399,19 @@ fn choice<T: Copy>(node: Option<Node<'_>>, known: &[(&str, T)], problems: &mut P
         problems.add(&node.span(), format!("expected one of {}, found `{text}`", names.join(", ")), help);
     }
     found
+}
+
+/// Encodings that extracts come in; others are known by their names on the web.
+const ENCODINGS: [&str; 5] = ["utf-8", "windows-1252", "iso-8859-1", "utf-16le", "utf-16be"];
+
+fn encoding(node: Node<'_>, problems: &mut Problems) -> Option<&'static encoding_rs::Encoding> {
+    let name = node.str(problems)?;
+    let known = encoding_rs::Encoding::for_label(name.as_bytes());
+    if known.is_none() {
+        let help = did_you_mean(name, ENCODINGS).or_else(|| Some(format!("known are {}", ENCODINGS.join(", "))));
+        problems.add(&node.span(), format!("`{name}` is no encoding"), help);
+    }
+    known
 }
 
 fn ascii(node: Node<'_>, problems: &mut Problems) -> Option<u8> {

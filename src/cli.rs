@@ -225,13 +225,28 @@ pub struct PurgeArgs {
 #[command(after_help = "Example:\n  slipway status --json")]
 pub struct StatusArgs {}
 
-/// Show one account: its state, history and findings.
+/// Show one account: its state, history and findings; or where one value of its payload comes from.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  slipway show A-1001")]
+#[command(after_help = "Example:\n  slipway show A-1001 --why customers.0.landline")]
 pub struct ShowArgs {
     /// The account number, or `supplier,account`
     #[arg(value_name = "ACCOUNT")]
     pub account: String,
+    /// Trace the value at this payload path: mapping line, source cell, lookup row. Reads the extract again
+    #[arg(long, value_name = "PATH")]
+    pub why: Option<String>,
+    /// With `--why`: show values as they are, not their shapes
+    #[arg(long, requires = "why")]
+    pub show_values: bool,
+}
+
+/// List the causes of errors, the one whose mending lets most accounts go first.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway errors --limit 10")]
+pub struct ErrorsArgs {
+    /// At most this many causes
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
 }
 
 /// Put refused, errored or cancelled accounts back.
@@ -367,6 +382,7 @@ pub enum Command {
     Backup(BackupArgs),
     Build(BuildArgs),
     Demo(DemoArgs),
+    Errors(ErrorsArgs),
     Follow(FollowArgs),
     Generate(GenerateArgs),
     Hold(HoldArgs),

@@ -21,4 +21,5 @@ mod shell;
 mod submit;
 mod support;
 mod target;
+mod trace;
 mod waves;

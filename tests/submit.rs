@@ -63,7 +63,7 @@ impl House {
             let place = PayloadPlace { block_offset: 0, block_bytes: 0, start: 0, bytes: payload.len() as u32 };
             let verdict = Verdict::Ready { digest, payload: place };
             let key = AccountKey::new("S", number.as_str());
-            writer.account(&BuiltAccount { key, verdict, findings: &[], supply_points: &[] }).unwrap();
+            writer.account(&BuiltAccount { key, verdict, findings: &[], supply_points: &[], pence: None }).unwrap();
         }
         writer.finish().unwrap();
     }

@@ -77,6 +77,18 @@ impl Schema {
         None
     }
 
+    /// The entity whose objects hold those of `entity`; none for the account.
+    #[must_use]
+    pub fn parent(&self, entity: EntityId) -> Option<EntityId> {
+        self.plan.entities[entity.0].parent.map(EntityId)
+    }
+
+    /// Whether `path` is that of an entity of which a parent may have several.
+    #[must_use]
+    pub fn is_list(&self, path: &str) -> bool {
+        self.entity(path).is_some_and(|entity| self.plan.entities[entity.0].is_list)
+    }
+
     /// The path of an entity without list positions.
     #[must_use]
     pub fn path(&self, entity: EntityId) -> &str {

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+
 use crate::account::AccountKey;
-use crate::assemble::{Books, Bucket, Buckets, Row, Schema, Selection, View};
+use crate::assemble::{Books, Bucket, Buckets, FieldId, Row, Schema, Selection, View};
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::rules::book::{BookRules, Keys, KnownPoints, tell};
@@ -13,6 +16,7 @@ use crate::stage::{Stage, StageError};
 /// The book rules at work.
 pub(super) struct BookCheck {
     rules: BookRules,
+    balance: Option<FieldId>,
     known: KnownPoints,
     seen: Mutex<Seen>,
 }
@@ -20,14 +24,24 @@ pub(super) struct BookCheck {
 #[derive(Default)]
 struct Seen {
     keys: Keys,
-    /// The supply points of accounts that are on their way to the ledger.
-    points: HashMap<AccountKey, Vec<u64>>,
+    /// What the ledger keeps of accounts that are on their way to it.
+    facts: HashMap<AccountKey, Facts>,
+}
+
+/// What the ledger keeps of an account beside its verdict.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// The fingerprints of its supply points.
+    pub(super) points: Vec<u64>,
+    /// What its transfer balance comes to, its sign left out.
+    pub(super) pence: Option<i64>,
 }
 
 impl BookCheck {
     /// Binds the rules; `known` are the supply points that were sent before.
     pub(super) fn new(schema: &Schema, known: KnownPoints) -> Self {
-        Self { rules: BookRules::bind(schema), known, seen: Mutex::default() }
+        let balance = schema.field("transfer_balance").filter(|field| Some(field.entity()) == schema.entity(""));
+        Self { rules: BookRules::bind(schema), balance, known, seen: Mutex::default() }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -39,16 +53,18 @@ impl BookCheck {
     pub(super) fn see(&self, account: Row<'_>) {
         let mut keys = Keys::default();
         let points = self.rules.collect(account, &mut keys);
+        let balance = self.balance.and_then(|field| account.value(field).decimal());
+        let pence = balance.and_then(|pounds| (pounds.abs() * Decimal::ONE_HUNDRED).round().to_i64());
         let mut seen = self.seen();
         seen.keys.append(keys);
         if let Some(key) = account.account_key() {
-            seen.points.insert(key.clone(), points);
+            seen.facts.insert(key.clone(), Facts { points, pence });
         }
     }
 
-    /// The fingerprints of the supply points of `account`, once.
-    pub(super) fn take_points(&self, account: &AccountKey) -> Vec<u64> {
-        self.seen().points.remove(account).unwrap_or_default()
+    /// What the ledger keeps of `account`, once.
+    pub(super) fn take_facts(&self, account: &AccountKey) -> Facts {
+        self.seen().facts.remove(account).unwrap_or_default()
     }
 
     /// What accounts share, account by account, once all were seen.

@@ -22,7 +22,7 @@ use crate::rules::{RuleContext, RuleSet};
 use crate::stage::{Digests, Stage};
 
 use super::ambiguous;
-use super::book_check::{self, BookCheck};
+use super::book_check::{self, BookCheck, Facts};
 use super::build_outcome::{BuildOutcome, Tally, buckets};
 use super::drift;
 use super::extract_files::Extract;
@@ -333,9 +333,9 @@ impl Build<'_> {
                 Verdict::Rejected
             };
             *last = Some(made.key.clone());
-            let supply_points = &book_check.take_points(&made.key);
-            let findings = &made.findings;
-            writer.account(&BuiltAccount { key: made.key.clone(), verdict, findings, supply_points })?;
+            let Facts { points, pence } = book_check.take_facts(&made.key);
+            let (key, findings) = (made.key.clone(), made.findings.as_slice());
+            writer.account(&BuiltAccount { key, verdict, findings, supply_points: &points, pence })?;
         }
         tally.unlisted.append(&mut batch.unlisted);
         Ok(())

@@ -9,6 +9,7 @@ mod build;
 mod build_outcome;
 mod demo;
 mod drift;
+mod errors;
 mod extract_files;
 mod follow;
 mod forecast;
@@ -22,6 +23,7 @@ mod purge;
 mod quarantine;
 mod reconcile;
 mod recover;
+mod remote_cells;
 mod report;
 mod retry;
 mod run;
@@ -32,7 +34,9 @@ mod stage_extract;
 mod status;
 mod submission;
 mod submit;
+mod trace;
 mod validate;
+mod why;
 
 use crate::cli::{Cli, Command};
 use crate::config::{LogOptions, Project};
@@ -58,6 +62,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
         Command::Backup(args) => backup::execute(args, &project()?, console),
         Command::Build(args) => build::execute(args, &project()?, console),
         Command::Demo(args) => demo::execute(args, &cli.common.set, console),
+        Command::Errors(args) => errors::execute(args, &project()?, console),
         Command::Follow(args) => follow::execute(args, &project()?, console),
         Command::Generate(args) => generate::execute(args, console),
         Command::Hold(args) => hold::hold(args, &project()?, console),

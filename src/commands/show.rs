@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::account::AccountKey;
 use crate::assemble::store::PayloadReader;
 use crate::cli::ShowArgs;
 use crate::config::Project;
@@ -15,6 +16,7 @@ use crate::ledger::read::{AccountRow, AttemptRow, FindingRow};
 use crate::ledger::{Ledger, LedgerError};
 
 use super::open_run::account_name;
+use super::why::Why;
 
 /// Findings that are listed.
 const FINDINGS: usize = 1000;
@@ -33,6 +35,11 @@ struct Shown {
 pub(super) fn execute(args: &ShowArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let ledger = Ledger::open_read_only(&project.ledger_file())?;
     let account = find(&ledger, &args.account)?;
+    if let Some(path) = &args.why {
+        let key = AccountKey::new(account.import_supplier.as_str(), account.external_account_number.as_str());
+        super::tell(console, &Why::of(project, &ledger, &key, path, args.show_values)?)?;
+        return Ok(ExitCode::Complete);
+    }
     let payload = match ledger.payload(account.id)? {
         Some((digest, build, place)) => {
             let bytes = PayloadReader::open(&project.payload_folder()).read(&place, &build.to_string(), &digest)?;

@@ -25,6 +25,7 @@ use crate::target::{Auth, Client, ClientOptions, Envelope, TaskParams};
 use super::forecast::Forecast;
 use super::gates;
 use super::open_run::OpenRun;
+use super::remote_cells;
 
 /// A submission to make.
 #[derive(Debug)]
@@ -111,6 +112,7 @@ pub(super) fn submit(
     let meters = meters(&open_run.ledger, request, console)?;
     let summary = drive(&mut open_run.ledger, open_run.run, client, payloads, options, interrupt, &meters)?;
     drop(meters);
+    remote_cells::place(project, &mut open_run.ledger, console);
     if let Some(reason) = summary.stopped.as_ref().filter(|reason| reason.is_target()) {
         console.warn(&reason.to_string());
     }

@@ -99,6 +99,8 @@ pub struct BuiltAccount<'a> {
     pub findings: &'a [Finding],
     /// The fingerprints of its supply points.
     pub supply_points: &'a [u64],
+    /// What its transfer balance comes to, its sign left out.
+    pub pence: Option<i64>,
 }
 
 /// What a build did to the ledger, in accounts.
@@ -312,6 +314,11 @@ impl BuildWriter<'_> {
                 Some(known) => self.update(known.id, state, verdict, digest, &points)?,
                 None => self.insert(&account.key, state, verdict, digest, &points)?,
             };
+            if let Some(pence) = account.pence {
+                self.transaction
+                    .prepare_cached("UPDATE account SET pence = ?2 WHERE id = ?1")?
+                    .execute(params![id, pence])?;
+            }
             if let Verdict::Ready { digest, payload } = account.verdict {
                 self.payload(id, digest, payload)?;
             }

@@ -26,6 +26,7 @@ mod rows;
 mod schema;
 
 pub mod build;
+pub mod causes;
 pub mod drift;
 pub mod operate;
 pub mod plan;

@@ -227,6 +227,7 @@ mod tests {
                 verdict: Verdict::Rejected,
                 findings: &findings,
                 supply_points: &[],
+                pence: None,
             };
             build.account(&account).unwrap();
         }

@@ -20,7 +20,7 @@
 //! | `v_extract_files` | file × build | `file`, `bytes`, `digest`, `records` and each bucket; `build`, `table` |
 //! | `v_identities` | identity | `name`, `left`, `right`, `difference`, `balanced` |
 //! | `v_drift` | accepted account × entity | `import_supplier`, `external_account_number`, `entity`, `change`, `rows_before`, `rows_after`, `rows_same`, `pence_before`, `pence_after` |
-//! | `v_error_clusters` | cause | `code`, `path`, `file`, `column`, `accounts`, `pence`; `source`, `findings`, `message` |
+//! | `v_error_clusters` | cause | `code`, `path`, `file`, `column`, `accounts`, `pence`; `source`, `findings`, `message`, `unblocked`, `example` |
 //!
 //! ```sql
 //! SELECT state, count(*) FROM v_accounts GROUP BY state;
@@ -31,7 +31,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Every migration there is, oldest first.
-const MIGRATIONS: &[&str] = &[FIRST, WAVES, SUPPLY_POINTS];
+const MIGRATIONS: &[&str] = &[FIRST, WAVES, SUPPLY_POINTS, CAUSES];
 
 /// The newest schema this program knows.
 pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
@@ -395,4 +395,30 @@ ORDER BY 1, 2, 3;
 const SUPPLY_POINTS: &str = "
 -- Eight bytes a point: its fingerprint, most significant byte first.
 ALTER TABLE account ADD COLUMN supply_points BLOB;
+";
+
+/// What stands in the way of how many accounts, and of how much money.
+const CAUSES: &str = "
+-- What the account's transfer balance comes to in pence, its sign left out; NULL: not mapped, or not known.
+ALTER TABLE account ADD COLUMN pence INTEGER;
+
+-- One cause is the same code, path and column of the first cell. Notices and warnings stop nobody and are left out. An
+-- account whose errors all have one cause is unblocked when that is mended.
+DROP VIEW v_error_clusters;
+CREATE VIEW v_error_clusters AS
+WITH cause AS (
+    SELECT finding.id, finding.account, finding.code, finding.source, finding.field AS path,
+           coalesce(cell.file, '') AS file, coalesce(cell.\"column\", '') AS \"column\", finding.message
+    FROM finding LEFT JOIN finding_cell AS cell ON cell.finding = finding.id AND cell.position = 0
+    WHERE finding.severity = 'error'),
+of_account AS (
+    SELECT account, code, source, path, file, \"column\", count(*) AS findings, min(message) AS message, min(id) AS example,
+           count(*) OVER (PARTITION BY account) AS causes
+    FROM cause GROUP BY account, code, source, path, file, \"column\")
+SELECT code, source, path, file, \"column\", count(of_account.account) AS accounts, sum(findings) AS findings,
+       sum(account.pence) AS pence, min(message) AS message,
+       count(*) FILTER (WHERE of_account.account IS NOT NULL AND causes = 1) AS unblocked, min(example) AS example
+FROM of_account LEFT JOIN account ON account.id = of_account.account
+GROUP BY 1, 2, 3, 4, 5
+ORDER BY unblocked DESC, accounts DESC, findings DESC, 1, 3, 4, 5;
 ";

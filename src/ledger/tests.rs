@@ -57,6 +57,7 @@ impl House {
                     verdict: verdict(text),
                     findings: &findings,
                     supply_points: &[],
+                    pence: None,
                 })
                 .unwrap();
         }
@@ -320,6 +321,7 @@ fn a_build_that_does_not_end_leaves_no_trace() {
             verdict: Verdict::Rejected,
             findings: &[finding("blank")],
             supply_points: &[],
+            pence: None,
         })
         .unwrap();
     drop(writer);
@@ -334,7 +336,13 @@ fn a_finding_may_come_before_its_account() {
     writer.finding(Some(&key("1")), &finding("duplicate_key")).unwrap();
     writer.finding(None, &finding("quarantined")).unwrap();
     writer
-        .account(&BuiltAccount { key: key("1"), verdict: Verdict::Rejected, findings: &[], supply_points: &[] })
+        .account(&BuiltAccount {
+            key: key("1"),
+            verdict: Verdict::Rejected,
+            findings: &[],
+            supply_points: &[],
+            pence: None,
+        })
         .unwrap();
     writer.finish().unwrap();
     let found = house.ledger.findings(Some(house.id("1")), 10).unwrap();
@@ -570,6 +578,7 @@ fn a_hundred_thousand_accounts_are_written_in_well_under_their_share_of_a_build(
                     verdict,
                     findings: &[],
                     supply_points: &[],
+                    pence: None,
                 })
                 .unwrap();
         }

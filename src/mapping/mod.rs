@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`document`] | TOML with the place of every key; problems, gathered |
 //! | [`model`], [`read`] | what the file says, shapes checked |
+//! | [`lines`] | which lines write a field |
 //! | [`lookup`] | `lookups/*.csv` |
 //! | [`value`], [`render`] | the text of a cell to a value, a value to JSON text |
 //! | [`word`] | short texts as numbers, and codes found by them |
@@ -16,6 +17,7 @@ mod columns;
 mod compile;
 pub mod document;
 mod fields;
+pub mod lines;
 pub mod lookup;
 pub mod model;
 pub mod plan;
@@ -43,4 +45,47 @@ pub fn load(directory: &Path, contract: &Arc<Contract>) -> Result<Plan, Vec<Prob
 pub fn load_text(directory: &Path, text: &str, contract: &Arc<Contract>) -> Result<Plan, Vec<Problem>> {
     let (mapping, defaults) = read::read_text(directory, &directory.join("mapping.toml"), text, contract)?;
     compile::compile(&mapping, &defaults, contract)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The bundled mapping with some of its text cut out or written over.
+    fn damaged() -> impl Strategy<Value = String> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/tentacle/mapping.toml");
+        let text = std::fs::read_to_string(directory).unwrap();
+        let wound = (0..text.len(), "[\\PC\n]{0,8}|\\[\\[|\"\"\"|= \\{|like|\\{a\\}", 0..16_usize);
+        proptest::collection::vec(wound, 1..6).prop_map(move |wounds| {
+            let mut text = text.clone();
+            for (at, put, length) in wounds {
+                let (at, end) = (at.min(text.len()), (at + length).min(text.len()));
+                if text.is_char_boundary(at) && text.is_char_boundary(end) {
+                    text.replace_range(at..end, &put);
+                }
+            }
+            text
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn no_damage_to_a_mapping_makes_the_reader_panic(text in damaged()) {
+            let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/tentacle");
+            let contract = Contract::built_in().unwrap();
+            if let Err(problems) = load_text(&directory, &text, &contract) {
+                prop_assert!(!problems.is_empty(), "a mapping is refused for a reason");
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "[\\PC\n]{0,300}") {
+            let contract = Contract::built_in().unwrap();
+            let _ = load_text(Path::new("nowhere"), &text, &contract);
+        }
+    }
 }

@@ -65,12 +65,19 @@ impl House {
                     verdict,
                     findings: &[],
                     supply_points: &[],
+                    pence: None,
                 })
                 .unwrap();
         }
         let rejected = AccountKey::new("S", "rejected");
         writer
-            .account(&BuiltAccount { key: rejected, verdict: Verdict::Rejected, findings: &[], supply_points: &[] })
+            .account(&BuiltAccount {
+                key: rejected,
+                verdict: Verdict::Rejected,
+                findings: &[],
+                supply_points: &[],
+                pence: None,
+            })
             .unwrap();
         let file = FileCount {
             file: "accounts.csv".into(),

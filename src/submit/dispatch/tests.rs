@@ -28,7 +28,13 @@ fn ledger(folder: &std::path::Path) -> (Ledger, RunId) {
         let payload = PayloadPlace { block_offset: 0, block_bytes: 0, start: 0, bytes: 0 };
         let verdict = Verdict::Ready { digest: Digest::of(number.as_bytes()), payload };
         build
-            .account(&BuiltAccount { key: AccountKey::new("S", number), verdict, findings: &[], supply_points: &[] })
+            .account(&BuiltAccount {
+                key: AccountKey::new("S", number),
+                verdict,
+                findings: &[],
+                supply_points: &[],
+                pence: None,
+            })
             .unwrap();
     }
     build.finish().unwrap();

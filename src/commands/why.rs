@@ -1,0 +1,172 @@
+//! `slipway show ACCOUNT --why PATH`: one value of a payload, back to its cell.
+
+use std::fmt;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::account::AccountKey;
+use crate::assemble::Value;
+use crate::config::Project;
+use crate::contract::Contract;
+use crate::error::Error;
+use crate::finding::{Cell, shape};
+use crate::ledger::Ledger;
+use crate::mapping::lines::FieldLine;
+use crate::mapping::{self, model::Mapping};
+use crate::stage::Storage;
+
+use super::trace::{follow, visit_accounts};
+
+/// A record that goes on for more lines than this is not read to its end.
+const LINES_MAX: usize = 1000;
+
+/// Where a value comes from. Values are shapes unless asked for.
+#[derive(Debug, Serialize)]
+pub(super) struct Why {
+    path: String,
+    /// The value in the payload; none: there is none.
+    value: Option<String>,
+    mapping: Vec<Step>,
+    cells: Vec<Step>,
+    lookup: Option<Step>,
+}
+
+/// One place on the way, and what stands there.
+#[derive(Debug, Serialize)]
+struct Step {
+    place: String,
+    text: String,
+}
+
+impl Why {
+    /// Traces the value at `path` of the account `key`.
+    pub(super) fn of(
+        project: &Project,
+        ledger: &Ledger,
+        key: &AccountKey,
+        path: &str,
+        show_values: bool,
+    ) -> Result<Self, Error> {
+        let contract = Contract::load(&project.target.contract)?;
+        let mapping = mapping::read::read(&project.source.mapping, &contract).map_err(Error::Mapping)?.0;
+        let masked = |text: &str| if show_values { text.to_owned() } else { shape(text) };
+        let mut why = None;
+        visit_accounts(project, ledger, std::iter::once(key.clone()), Storage::Memory, &mut |_, account, schema| {
+            let found = follow(account, schema, path);
+            let value = found.field.and_then(|field| text_of(found.row.value(field)));
+            why = Some((found.cells(), found.row.path(found.field), value));
+        })?;
+        let (cells, full, value) = why.ok_or_else(|| Error::Usage {
+            problem: format!("the extract has no account {key}"),
+            hint: Some("the ledger knows it from an earlier build".to_owned()),
+        })?;
+        let lines = mapping.lines_of(&without_positions(path));
+        if lines.is_empty() {
+            return Err(Error::Usage {
+                problem: format!("the mapping writes nothing at `{path}`"),
+                hint: contract.nearest(&without_positions(path)).map(|near| format!("did you mean `{near}`?")),
+            });
+        }
+        // Of several lines, the one that reads the very cell.
+        let column = cells.first().and_then(|cell| cell.column.as_deref());
+        let line = lines.iter().find(|line| line.column.is_some() && line.column == column).or(lines.first());
+        let directory = project.source.extracts.first();
+        let raw = |cell: &Cell| directory.and_then(|directory| raw_text(&mapping, directory, cell));
+        let code = cells.first().and_then(&raw);
+        Ok(Self {
+            value: value.as_deref().map(masked),
+            mapping: line
+                .iter()
+                .map(|line| Step { place: line.place.to_string(), text: mapping.text_at(&line.place).to_owned() })
+                .collect(),
+            lookup: line.and_then(|line| looked_up(&mapping, line, code.as_deref()?)),
+            cells: cells
+                .iter()
+                .map(|cell| Step {
+                    place: cell.to_string(),
+                    text: raw(cell).as_deref().map(masked).unwrap_or_default(),
+                })
+                .collect(),
+            path: full,
+        })
+    }
+}
+
+/// `customers.0.landline` → `customers.landline`.
+fn without_positions(path: &str) -> String {
+    path.split('.').filter(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
+}
+
+/// The value as the payload has it; a fault or nothing: none.
+fn text_of(value: Value<'_>) -> Option<String> {
+    match value {
+        Value::Absent | Value::Faulty => None,
+        Value::Text(text) => Some(text.to_owned()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Decimal(decimal) => Some(decimal.to_string()),
+        Value::Date(date) => Some(date.to_string()),
+        Value::DateTime(instant) => Some(instant.to_rfc3339()),
+        Value::Bool(flag) => Some(flag.to_string()),
+    }
+}
+
+/// The row of the lookup that `code` finds.
+fn looked_up(mapping: &Mapping, line: &FieldLine<'_>, code: &str) -> Option<Step> {
+    let (name, take) = line.lookup?;
+    let lookup = mapping.lookups.get(name)?;
+    let place = format!("lookups/{name}.csv");
+    let text = match lookup.row(code.as_bytes()) {
+        Some(row) => {
+            let column = lookup.value_column(take)?;
+            format!("{code} -> {}", lookup.rows.get(row as usize)?.get(column)?)
+        }
+        None => "no row has this code".to_owned(),
+    };
+    Some(Step { place, text })
+}
+
+/// The text of a cell as its file has it; none if the file can't be read as the mapping says.
+fn raw_text(mapping: &Mapping, directory: &Path, cell: &Cell) -> Option<String> {
+    let column = cell.column.as_deref()?;
+    let table = mapping
+        .tables
+        .values()
+        .find(|table| glob::Pattern::new(&table.files).is_ok_and(|pattern| pattern.matches(&cell.file)))?;
+    let mut lines = BufReader::new(std::fs::File::open(directory.join(&*cell.file)).ok()?).split(b'\n');
+    let header = lines.next()?.ok()?;
+    let mut record = header.clone();
+    record.push(b'\n');
+    // A quoted cell may go on in further lines.
+    for line in lines.skip(cell.line.checked_sub(2)? as usize).take(LINES_MAX) {
+        record.extend(line.ok()?);
+        record.push(b'\n');
+        if table.dialect.multiline.is_empty() {
+            break;
+        }
+    }
+    let mut reader = csv::ReaderBuilder::new();
+    reader.delimiter(table.dialect.delimiter).flexible(true);
+    match table.dialect.quote {
+        Some(quote) => reader.quote(quote),
+        None => reader.quoting(false),
+    };
+    let mut reader = reader.from_reader(record.as_slice());
+    let header = reader.byte_headers().ok()?.clone();
+    let at = header.iter().position(|name| name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) == column.as_bytes())?;
+    let first = reader.byte_records().next()?.ok()?;
+    Some(String::from_utf8_lossy(first.get(at)?).into_owned())
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.path, self.value.as_deref().unwrap_or("(none)"))?;
+        let steps = self.mapping.iter().map(|step| ("mapping", step));
+        let steps = steps.chain(self.lookup.iter().map(|step| ("lookup", step)));
+        for (name, Step { place, text }) in steps.chain(self.cells.iter().map(|step| ("cell", step))) {
+            write!(f, "\n{name:<8} {place}  {text}")?;
+        }
+        Ok(())
+    }
+}

@@ -29,12 +29,18 @@ fn try_place(project: &Project, ledger: &mut Ledger) -> Result<(), Error> {
         return Ok(());
     }
     let mut placed = Vec::new();
-    let storage = Storage::Directory(project.state.join("stage"));
-    visit_accounts(project, ledger, unplaced.keys().cloned(), storage, &mut |key, account, schema| {
+    // Not where builds stage: what they left there is used again by the next.
+    let directory = project.state.join("trace");
+    let cannot = |source| Error::Output { place: directory.display().to_string(), source };
+    std::fs::create_dir_all(&directory).map_err(cannot)?;
+    let storage = Storage::Directory(directory.clone());
+    let visited = visit_accounts(project, ledger, unplaced.keys().cloned(), storage, &mut |key, account, schema| {
         for finding in unplaced.get(key).into_iter().flatten() {
             placed.push((finding.id, follow(account, schema, &finding.path).cells()));
         }
-    })?;
+    });
+    std::fs::remove_dir_all(&directory).map_err(cannot)?;
+    visited?;
     ledger.place_findings(&placed)?;
     Ok(())
 }

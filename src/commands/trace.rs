@@ -1,10 +1,8 @@
 //! From a payload path back to the extract: the accounts are staged again, and the path is walked down their rows.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::account::{AccountKey, Digest};
+use crate::account::AccountKey;
 use crate::assemble::{Books, EntityId, FieldId, Row, Schema, Selection, View, name_accounts};
 use crate::config::Project;
 use crate::contract::Contract;
@@ -12,7 +10,7 @@ use crate::error::Error;
 use crate::finding::Cell;
 use crate::ledger::Ledger;
 use crate::mapping::{self, Plan};
-use crate::stage::{self, StageError, Staging, Storage};
+use crate::stage::{self, Digests, StageError, Staging, Storage};
 
 use super::extract_files::Extract;
 
@@ -28,10 +26,10 @@ pub(super) fn visit_accounts(
     let contract = Contract::load(&project.target.contract)?;
     let plan: Arc<Plan> = Arc::new(mapping::load(&project.source.mapping, &contract).map_err(Error::Mapping)?);
     let extract = Extract::open(project, &plan)?;
-    check_same(&extract.digests()?, ledger)?;
+    check_same(&extract.digests(Digests::new())?, ledger)?;
     let name = |table: &stage::StagedTable| name_accounts(&plan, table);
     let staging = Staging { storage, memory: project.limits.memory_bytes, name: &name, advanced: &|_| {} };
-    let stage = stage::load(&plan, extract.sources.clone(), &staging)?;
+    let stage = stage::load(&plan, extract.sources.clone(), &staging, None)?;
     let accounts = accounts.map(|key| (Some(key.supplier.to_string()), key.number.to_string())).collect();
     let books = Books::open(&stage, &Selection { accounts: Some(accounts), limit: None });
     let schema = Schema::new(plan.clone());
@@ -46,7 +44,7 @@ pub(super) fn visit_accounts(
 }
 
 /// Whether the files are those of the newest build.
-fn check_same(digests: &BTreeMap<PathBuf, Digest>, ledger: &Ledger) -> Result<(), Error> {
+fn check_same(digests: &Digests, ledger: &Ledger) -> Result<(), Error> {
     let known: Vec<String> = ledger.files()?.into_iter().map(|file| file.digest).collect();
     match digests.iter().find(|(_, digest)| !known.contains(&digest.to_string())) {
         None => Ok(()),

@@ -373,6 +373,8 @@ pub enum SchemaTopic {
     Contract,
     /// What the project's contract says otherwise than the one that is built in, and what it means to the mapping
     Diff,
+    /// Every rule that the target publishes, and whether it is checked here
+    Rules,
 }
 
 /// The commands there are.

@@ -89,6 +89,26 @@ impl Schema {
         self.entity(path).is_some_and(|entity| self.plan.entities[entity.0].is_list)
     }
 
+    /// The fields of the object at `path`, which has no rows of its own, such as `billing_address`.
+    #[must_use]
+    pub fn fields_below(&self, path: &str) -> Vec<FieldId> {
+        let below = format!("{path}.");
+        let entities = self.plan.entities.iter().enumerate();
+        entities
+            .flat_map(|(entity, plan)| {
+                plan.fields.iter().enumerate().map(move |(field, name)| (entity, plan, field, name))
+            })
+            .filter(|(_, plan, _, field)| match plan.path.as_str() {
+                "" => field.path.starts_with(&below),
+                owner => below
+                    .strip_prefix(owner)
+                    .and_then(|rest| rest.strip_prefix('.'))
+                    .is_some_and(|rest| field.path.starts_with(rest)),
+            })
+            .map(|(entity, _, field, _)| FieldId { entity, field })
+            .collect()
+    }
+
     /// The path of an entity without list positions.
     #[must_use]
     pub fn path(&self, entity: EntityId) -> &str {

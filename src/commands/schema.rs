@@ -14,6 +14,7 @@ use crate::contract::{Contract, ContractSource};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::mapping::{self, Plan, Problem};
+use crate::rules::register::Register;
 
 /// Runs the command.
 pub(super) fn execute(args: &SchemaArgs, common: &CommonArgs, console: &Console) -> Result<ExitCode, Error> {
@@ -30,6 +31,10 @@ pub(super) fn execute(args: &SchemaArgs, common: &CommonArgs, console: &Console)
             let diff = Diff::of(&project()?)?;
             super::tell(console, &diff)?;
             Ok(diff.exit_code())
+        }
+        SchemaTopic::Rules => {
+            super::tell(console, &Register::new())?;
+            Ok(ExitCode::Complete)
         }
     }
 }

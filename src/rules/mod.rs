@@ -8,6 +8,7 @@
 //! off, and [`RuleSet::off`] says so. A value that has a finding already ([`Value::Faulty`]) makes a rule stay quiet
 //! about whatever depends on it.
 
+mod account_fields;
 mod addresses;
 mod agreements;
 mod billing_ledgers;
@@ -15,13 +16,20 @@ pub mod book;
 mod contacts;
 mod customers;
 pub mod industry;
+mod ledger_fields;
+mod lists;
 mod metadata;
 mod metering;
+mod never;
 pub mod notices;
 mod payments;
+mod people;
 mod place;
+mod point_fields;
 mod reading_order;
+pub mod register;
 mod registers;
+mod schedules;
 mod statements;
 mod supply;
 mod transfer_readings;
@@ -57,6 +65,16 @@ pub struct Rule {
     pub bind: fn(&Schema) -> Option<Check>,
 }
 
+/// A rule whose findings are errors.
+const fn error(
+    id: &'static str,
+    codes: &'static [&'static str],
+    doc: &'static str,
+    bind: fn(&Schema) -> Option<Check>,
+) -> Rule {
+    Rule { id, codes, severity: Severity::Error, doc, bind }
+}
+
 /// All rules, in the order in which they are checked.
 #[must_use]
 pub fn all() -> Vec<Rule> {
@@ -73,6 +91,13 @@ pub fn all() -> Vec<Rule> {
         billing_ledgers::RULES,
         payments::RULES,
         statements::RULES,
+        account_fields::RULES,
+        people::RULES,
+        schedules::RULES,
+        point_fields::RULES,
+        ledger_fields::RULES,
+        lists::UNIQUE,
+        lists::RULES,
     ]
     .concat()
 }

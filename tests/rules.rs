@@ -1,6 +1,7 @@
 //! Every rule on a whole account: the guide's account breaks none of them, and one changed cell breaks each.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -883,25 +884,25 @@ const SAID: &[Said] = &[
 
 /// The edit of the mapping that makes it say `fields`.
 fn saying(at: &str, fields: &[(&str, &str)]) -> (&'static str, String, String) {
-    let lines: String = fields.iter().map(|(field, value)| format!("\"{field}\" = {{ value = {value} }}\n")).collect();
+    let mut lines = String::new();
+    for (field, value) in fields {
+        writeln!(lines, "\"{field}\" = {{ value = {value} }}").unwrap();
+    }
     let mapping = std::fs::read_to_string(root("mappings/guide/mapping.toml")).unwrap();
     let heads =
         [format!("[entity.\"{at}\".fields]\n"), format!("[entity.{at}.fields]\n"), "[account.fields]\n".to_owned()];
     let head = heads
         .into_iter()
         .find(|head| mapping.contains(head.as_str()) && (at.is_empty() || !head.contains("account.f")));
-    match head {
-        Some(head) => {
-            let after = format!("{head}{lines}");
-            (MAPPING, head, after)
-        }
-        None => {
-            let entity = format!(
-                "[entity.{at}]\ntable = \"extra\"\nparent = [\"belongs_to\"]\nwhere = {{ what = \"tag\" }}\n\
+    if let Some(head) = head {
+        let after = format!("{head}{lines}");
+        (MAPPING, head, after)
+    } else {
+        let entity = format!(
+            "[entity.{at}]\ntable = \"extra\"\nparent = [\"belongs_to\"]\nwhere = {{ what = \"tag\" }}\n\
                  order = [\"name\"]\n[entity.{at}.fields]\n{lines}\n[entity.metadata]"
-            );
-            (MAPPING, "[entity.metadata]".to_owned(), entity)
-        }
+        );
+        (MAPPING, "[entity.metadata]".to_owned(), entity)
     }
 }
 

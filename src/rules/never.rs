@@ -6,7 +6,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::{Check, RuleContext, finding};
+use super::{Check, finding};
 use crate::assemble::view::{EntityId, FieldId, Row, Schema, Value};
 use crate::finding::{Cell, Finding};
 
@@ -159,7 +159,7 @@ struct Bound {
 }
 
 impl Bound {
-    fn holds(&self, link: &Link<'_, '_>, context: &RuleContext) -> bool {
+    fn holds(&self, link: &Link<'_, '_>, today: NaiveDate) -> bool {
         let Some(first) = self.sources.first() else { return true };
         match self.test {
             Test::Given(_) => first.presence(link) == Presence::Given,
@@ -172,8 +172,8 @@ impl Bound {
             }
             Test::After(..) => later(&first.value(link), &self.sources[1].value(link), false),
             Test::NotBefore(..) => later(&first.value(link), &self.sources[1].value(link), true),
-            Test::Future(_) => moment(&first.value(link)).is_some_and(|(day, _)| day > context.run_date),
-            Test::Past(_) => moment(&first.value(link)).is_some_and(|(day, _)| day < context.run_date),
+            Test::Future(_) => moment(&first.value(link)).is_some_and(|(day, _)| day > today),
+            Test::Past(_) => moment(&first.value(link)).is_some_and(|(day, _)| day < today),
             Test::Text(_, judge) => first.value(link).text().is_some_and(|text| !text.is_empty() && judge(text)),
             Test::Numbers(_, judge) => {
                 let mut numbers = [Decimal::ZERO; 5];
@@ -240,14 +240,14 @@ impl BoundNever {
         (!tests.is_empty()).then_some(Self { never, way, tests })
     }
 
-    fn walk(&self, link: &Link<'_, '_>, context: &RuleContext, out: &mut Vec<Finding>) {
+    fn walk(&self, link: &Link<'_, '_>, today: NaiveDate, out: &mut Vec<Finding>) {
         match self.way.get(link.depth) {
             Some(entity) => {
                 for row in link.row.children(*entity) {
-                    self.walk(&Link { row, depth: link.depth + 1, above: Some(link) }, context, out);
+                    self.walk(&Link { row, depth: link.depth + 1, above: Some(link) }, today, out);
                 }
             }
-            None if self.tests.iter().all(|test| test.holds(link, context)) => out.push(self.finding(link)),
+            None if self.tests.iter().all(|test| test.holds(link, today)) => out.push(self.finding(link)),
             None => {}
         }
     }
@@ -317,7 +317,7 @@ pub(super) fn never(schema: &Schema, table: &'static [Never]) -> Option<Check> {
     }
     Some(Box::new(move |account, context, out| {
         for never in &bound {
-            never.walk(&Link { row: account, depth: 0, above: None }, context, out);
+            never.walk(&Link { row: account, depth: 0, above: None }, context.run_date, out);
         }
     }))
 }

@@ -109,6 +109,13 @@ impl Schema {
             .collect()
     }
 
+    /// Whether the contract has a field or an object at `path`, mapped or not.
+    #[must_use]
+    pub fn is_known(&self, path: &str) -> bool {
+        let contract = &self.plan.contract;
+        path.is_empty() || contract.field(path).is_some() || contract.children(path).next().is_some()
+    }
+
     /// The path of an entity without list positions.
     #[must_use]
     pub fn path(&self, entity: EntityId) -> &str {

@@ -1,8 +1,9 @@
 //! Rules of one list: what no two of its items may share, what they come to, and how their periods join.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
 use chrono::{Days, NaiveDate};
+use foldhash::fast::FixedState;
 use rust_decimal::Decimal;
 
 use super::never::way;
@@ -93,14 +94,15 @@ impl BoundUnique {
         {
             return;
         }
-        let mut items: Vec<(u64, usize, Row<'_>, &[FieldId])> = Vec::new();
-        for (way, keys) in &self.lists {
-            below(way, owner, &mut |row| {
-                if !matches!(row.value(keys[0]), Value::Absent | Value::Faulty | Value::Text("")) {
-                    items.push((hash(row, keys), items.len(), row, keys));
-                }
-            });
+        // Nearly every list is as it should be, which its hashes tell alone.
+        let mut hashes: Vec<u64> = Vec::new();
+        self.each(owner, |row, keys| hashes.push(hash(row, keys)));
+        hashes.sort_unstable();
+        if hashes.windows(2).all(|pair| pair[0] != pair[1]) {
+            return;
         }
+        let mut items: Vec<(u64, usize, Row<'_>, &[FieldId])> = Vec::new();
+        self.each(owner, |row, keys| items.push((hash(row, keys), items.len(), row, keys)));
         items.sort_unstable_by_key(|(hash, place, ..)| (*hash, *place));
         for pair in items.windows(2) {
             let ((one, _, earlier, theirs), (other, _, row, keys)) = (pair[0], pair[1]);
@@ -115,8 +117,21 @@ impl BoundUnique {
     }
 }
 
+impl BoundUnique {
+    /// Visits the items that have a key.
+    fn each<'a, 'b>(&'b self, owner: Row<'a>, mut visit: impl FnMut(Row<'a>, &'b [FieldId])) {
+        for (way, keys) in &self.lists {
+            below(way, owner, &mut |row| {
+                if !matches!(row.value(keys[0]), Value::Absent | Value::Faulty | Value::Text("")) {
+                    visit(row, keys);
+                }
+            });
+        }
+    }
+}
+
 fn hash(row: Row<'_>, keys: &[FieldId]) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FixedState::default().build_hasher();
     for key in keys {
         match row.value(*key) {
             Value::Text(text) => text.hash(&mut hasher),

@@ -18,6 +18,11 @@ fmt:
 ci:
     .ci/run
 
-# Build 100,000 synthetic accounts, timed; generates them first
+# Build 100,000 synthetic accounts, timed; beside its peers too, where the comparison kit lies beside the checkout
 bench:
-    rm -rf target/bench && cargo run --release -- generate --accounts 100000 --out target/bench/extract && time target/release/slipway build --project samples/tentacle/slipway.toml --set source.extracts='["../../target/bench/extract"]' --set project.state=../../target/bench/state
+    cargo build --release && rm -rf target/bench && target/release/slipway generate --quiet --accounts 100000 --out target/bench/extract && time tests/bench/build.sh target/bench/extract target/bench/payloads.ndjson
+    test ! -e ../shared/bench/measure.py || (python3 ../shared/bench/make_extracts.py --accounts 100000 --seed 1 --out target/bench/peers && python3 ../shared/bench/measure.py --in target/bench/peers --work target/bench --repeat 1 --program 'tests/bench/build.sh {in} {out}')
+
+# The hot loops one by one
+bench-micro:
+    cargo bench --bench micro

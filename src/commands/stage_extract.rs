@@ -44,10 +44,15 @@ pub(super) fn stage_extract(
         rayon::join(|| stage::load(plan, extract.sources.clone(), &staging, reuse), || extract.digests(known));
     let (stage, digests) = (stage?, digests?);
     tracing::info!(records = stage.tables.iter().map(|table| u64::from(table.rows)).sum::<u64>(), "read the extract");
+    extract.check_unchanged()?;
     if used_again < plan.tables.len() {
         stage.save(&directory, &made_by, &digests)?;
+        // A file written to just now may be saved with the times of its new bytes, of which nothing was read.
+        if let Err(error) = extract.check_unchanged() {
+            SavedStage::forget(&directory)?;
+            return Err(error);
+        }
     }
-    extract.check_unchanged()?;
     Ok((stage, digests))
 }
 

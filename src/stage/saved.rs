@@ -167,15 +167,24 @@ impl SavedStage {
     }
 }
 
-/// Forgets what is saved in `directory`, before anything of it is written over.
+/// Forgets what is saved in `storage`, before anything of it is written over.
 pub(super) fn forget(storage: &Storage) -> Result<(), StageError> {
-    let Storage::Directory(directory) = storage else { return Ok(()) };
-    let path = directory.join(NAME);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(StageError::Storage { doing: "remove", path, source: error })
+    match storage {
+        Storage::Directory(directory) => SavedStage::forget(directory),
+        Storage::Memory => Ok(()),
+    }
+}
+
+impl SavedStage {
+    /// Forgets what is saved in `directory`: the next build reads everything.
+    pub fn forget(directory: &Path) -> Result<(), StageError> {
+        let path = directory.join(NAME);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StageError::Storage { doing: "remove", path, source: error })
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
     }
 }
 

@@ -19,6 +19,7 @@
 //! | [`ledger`] | the database file: schema, states, queries |
 //! | [`target`] | the target's API: requests, replies, what they mean |
 //! | [`submit`] | claim, rate limit, retry, follow; the only asynchronous stage |
+//! | [`money`] | amounts and sums that cannot round |
 //! | [`drift`] | what differs between two payloads of one account |
 //! | [`reconcile`] | the identities |
 //! | [`report`] | where a migration stands |
@@ -50,6 +51,7 @@ pub mod interrupt;
 pub mod ledger;
 pub mod logging;
 pub mod mapping;
+pub mod money;
 pub mod progress;
 pub mod reconcile;
 pub mod report;

@@ -7,6 +7,7 @@ mod build;
 mod demo;
 mod forms;
 mod layering;
+mod ledgers;
 mod lint;
 mod quiet;
 mod readme;

@@ -31,7 +31,7 @@ fn every_query_runs() {
         assert!(statement.query([]).unwrap().next().unwrap().is_none(), "a new ledger has rows: {query}");
         run += 1;
     }
-    assert_eq!(run, 7);
+    assert_eq!(run, 15);
 }
 
 #[test]

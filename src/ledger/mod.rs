@@ -24,6 +24,7 @@ mod keep;
 mod lock;
 mod rows;
 mod schema;
+mod schema_money;
 
 pub mod build;
 pub mod causes;
@@ -122,10 +123,46 @@ impl AccountId {
 pub struct Identity {
     /// What is compared with what.
     pub name: String,
-    /// The one side: records, accounts or pence, as the name says.
+    /// What it is about.
+    pub kind: IdentityKind,
+    /// What both sides are numbers of: `records`, `accounts`, `objects`, `points`, `pence`, …
+    pub unit: &'static str,
+    /// The one side.
     pub left: i64,
     /// The other side, from another source.
     pub right: i64,
+}
+
+/// What an identity is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdentityKind {
+    /// The records of a file.
+    Records,
+    /// What the sender promised of a file.
+    ControlTotals,
+    /// Accounts by state.
+    Accounts,
+    /// The records that an entity's objects are made of.
+    Entities,
+    /// Pence.
+    Money,
+    /// Supply points by type.
+    SupplyPoints,
+}
+
+impl IdentityKind {
+    /// As the ledger spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::ControlTotals => "control_totals",
+            Self::Accounts => "accounts",
+            Self::Entities => "entities",
+            Self::Money => "money",
+            Self::SupplyPoints => "supply_points",
+        }
+    }
 }
 
 /// What is recorded of a run when it begins.
@@ -231,10 +268,11 @@ impl Ledger {
         self.write("keep the identities", |transaction, _| {
             transaction.execute("DELETE FROM identity", [])?;
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO identity (position, name, \"left\", \"right\", run) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO identity (position, name, \"left\", \"right\", run, kind, unit) VALUES (?, ?, ?, ?, ?, ?, ?)",
             )?;
             for (position, identity) in identities.iter().enumerate() {
-                insert.execute(params![position as i64, identity.name, identity.left, identity.right, run.0])?;
+                let Identity { name, kind, unit, left, right } = identity;
+                insert.execute(params![position as i64, name, left, right, run.0, kind.as_str(), unit])?;
             }
             Ok(())
         })

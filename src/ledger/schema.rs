@@ -14,11 +14,18 @@
 //! | view | grain | columns |
 //! | --- | --- | --- |
 //! | `v_accounts` | account | `import_supplier`, `external_account_number`, `state`, `origin`, `wave`, `payload_digest`, `kraken_identifier`, `attempts`, `updated_at`; beside them `accepted_digest`, `verdict`, `remote_status`, `validated_at`, `validated_result`, `rehearsed_at`, `rehearsed_status`, `rehearsed_digest` |
-//! | `v_findings` | finding × locator | `external_account_number`, `severity`, `code`, `source`, `path`, `file`, `record`, `line`, `column`, `message`; `import_supplier`, `finding` |
+//! | `v_findings` | finding × locator | `external_account_number`, `severity`, `code`, `source`, `path`, `file`, `record`, `line`, `column`, `message`; `import_supplier`, `finding`, `found_at` |
 //! | `v_attempts` | HTTP exchange | `external_account_number`, `kind`, `started_at`, `duration_ms`, `http_status`, `outcome`; `import_supplier`, `detail`, `attempt`, `run` |
 //! | `v_runs` | run | `started_at`, `finished_at`, `command`, `exit_code`, `counts`; `run`, `arguments`, `user`, `host`, `version` |
 //! | `v_extract_files` | file × build | `file`, `bytes`, `digest`, `records` and each bucket; `build`, `table` |
-//! | `v_identities` | identity | `name`, `left`, `right`, `difference`, `balanced` |
+//! | `v_identities` | identity | `name`, `left`, `right`, `difference`, `balanced`; `kind`, `unit` |
+//! | `v_money` | stage × entity × field × billing ledger × variant × sign | `stage`, `entity`, `field`, `ledger`, `variant`, `sign`, `cells`, `pence`, `rest` |
+//! | `v_money_differences` | account × cause × measure | `import_supplier`, `external_account_number`, `cause`, `entity`, `field`, `variant`, `sign`, `cells`, `pence` |
+//! | `v_account_money` | account with a payload | `import_supplier`, `external_account_number`, `wave`, `state`, `origin`, `transfer_pence`, `money_pence` |
+//! | `v_entities` | entity | `entity`, `records`, `empty`, `objects`, `processed` |
+//! | `v_supply_points` | supply type × wave × state | `supply_type`, `wave`, `state`, `accounts`, `points` |
+//! | `v_control_totals` | promise of the sender | `file`, `origin`, `total`, `promised`, `counted`, `agrees`, `waived` |
+//! | `v_target_difference` | account | `import_supplier`, `external_account_number`, `difference`, `state`, `ours`, `theirs` |
 //! | `v_drift` | accepted account × entity | `import_supplier`, `external_account_number`, `entity`, `change`, `rows_before`, `rows_after`, `rows_same`, `pence_before`, `pence_after` |
 //! | `v_error_clusters` | cause | `code`, `path`, `file`, `column`, `accounts`, `pence`; `source`, `findings`, `message`, `unblocked`, `example` |
 //!
@@ -30,8 +37,10 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::schema_money::MONEY;
+
 /// Every migration there is, oldest first.
-const MIGRATIONS: &[&str] = &[FIRST, WAVES, SUPPLY_POINTS, CAUSES];
+const MIGRATIONS: &[&str] = &[FIRST, WAVES, SUPPLY_POINTS, CAUSES, MONEY];
 
 /// The newest schema this program knows.
 pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;

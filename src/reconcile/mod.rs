@@ -5,7 +5,7 @@
 //! result (`v_identities`); [`identities`] works it out.
 
 use crate::ledger::read::{BuildRow, FileRow, Tally};
-use crate::ledger::{Identity, Ledger, LedgerError, RunId, State};
+use crate::ledger::{Identity, IdentityKind, Ledger, LedgerError, RunId, State};
 
 /// The counts that identities compare.
 #[derive(Clone, Debug)]
@@ -58,7 +58,11 @@ pub fn identities(counts: &Counts) -> Vec<Identity> {
     let mut identities: Vec<_> = counts
         .files
         .iter()
-        .map(|file| identity(format!("{}: records read = all buckets", file.file), file.records, sum_of_buckets(file)))
+        .map(|file| Identity {
+            kind: IdentityKind::Records,
+            unit: "records",
+            ..identity(format!("{}: records read = all buckets", file.file), file.records, sum_of_buckets(file))
+        })
         .collect();
     if let Some(build) = &counts.build {
         let built = &build.summary;
@@ -96,7 +100,8 @@ fn sum_of_buckets(file: &FileRow) -> u64 {
 }
 
 fn identity(name: impl Into<String>, left: u64, right: u64) -> Identity {
-    Identity { name: name.into(), left: left as i64, right: right as i64 }
+    let (kind, unit) = (IdentityKind::Accounts, "accounts");
+    Identity { name: name.into(), kind, unit, left: left as i64, right: right as i64 }
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl<'s> Books<'s> {
         let mut books =
             Self { stage, selected, findings: unknown, stopped_by: Vec::new(), buckets: Buckets::new(&stage.tables) };
         for (number, table) in stage.tables.iter().enumerate() {
-            let records = Records { plan: &stage.plan, number, table };
+            let records = Records { stage, number, table };
             books.findings.extend(records.lost_findings());
             books.findings.extend(records.strangers());
             records.count_lost(&mut books.buckets);
@@ -266,7 +266,7 @@ impl Book {
     /// Findings about records that no entity takes, in tables that want every record taken.
     fn tell_of_unclaimed(&mut self, stage: &Stage, positions: &[Vec<u32>]) {
         for (number, table) in self.tables.iter().enumerate() {
-            let records = Records { plan: &self.plan, number, table: &stage.tables[number] };
+            let records = Records { stage, number, table: &stage.tables[number] };
             if !records.wants_all() {
                 continue;
             }
@@ -292,7 +292,7 @@ impl Book {
     /// Findings about records that share a key, or have parents in two accounts.
     fn tell_of_shared_keys(&mut self, stage: &Stage) {
         for (number, table) in stage.tables.iter().enumerate() {
-            let records = Records { plan: &stage.plan, number, table };
+            let records = Records { stage, number, table };
             for (rank, finding) in records.of_accounts() {
                 let Ok(account) = self.ranks.binary_search(&rank) else { continue };
                 let known = self.account_findings.entry(account as u32).or_default();

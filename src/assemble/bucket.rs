@@ -34,6 +34,11 @@ impl FileBuckets {
         self.0[bucket as usize]
     }
 
+    /// How many are in any.
+    pub(super) fn sum(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
     pub(super) fn add(&mut self, bucket: Bucket, records: u64) {
         self.0[bucket as usize] += records;
     }

@@ -5,34 +5,38 @@ use std::sync::Arc;
 use super::bucket::{Bucket, Buckets};
 use crate::extract::record::Unreadable;
 use crate::finding::{Cell, Finding, Severity};
-use crate::mapping::plan::{EntityPlan, Plan};
+use crate::mapping::plan::{EntityPlan, Input, Origin, TablePlan};
 use crate::mapping::{OnLost, Rest};
 use crate::stage::keys::NO_ROW;
-use crate::stage::{SameKey, TableStage};
+use crate::stage::{JoinMiss, Missed, SameKey, Stage, TableStage};
 
 /// The records of a table.
 #[derive(Clone, Copy)]
 pub(super) struct Records<'t> {
-    pub(super) plan: &'t Plan,
+    pub(super) stage: &'t Stage,
     pub(super) number: usize,
     pub(super) table: &'t TableStage,
 }
 
 impl<'t> Records<'t> {
+    fn plan(self) -> &'t TablePlan {
+        &self.stage.plan.tables[self.number]
+    }
+
     /// The entities that are made of the table.
     pub(super) fn entities(self) -> impl Iterator<Item = &'t EntityPlan> {
-        self.plan.entities.iter().filter(move |entity| entity.table == self.number)
+        self.stage.plan.entities.iter().filter(move |entity| entity.table == self.number)
     }
 
     /// Whether a record that no entity takes is to be told of.
     pub(super) fn wants_all(self) -> bool {
-        self.plan.tables[self.number].rest == Rest::Finding
+        self.plan().rest == Rest::Finding
     }
 
     /// Whether a lost record of the table stops the sending, and one is lost.
     pub(super) fn stops(self) -> bool {
         let lost = !self.table.quarantined.is_empty() || self.table.strays.iter().any(|stray| stray.wanted);
-        lost && self.plan.tables[self.number].on_lost == OnLost::Stop
+        lost && self.plan().on_lost == OnLost::Stop
     }
 
     /// Findings about the records that cannot be read or have no parent.
@@ -44,7 +48,8 @@ impl<'t> Records<'t> {
             let cell = self.table.cell(record.row, None);
             let mut unreadable = finding(cell, record.why.code(), Severity::Warning, message);
             if let Unreadable::Encoding { cell } = record.why {
-                unreadable.cells[0].column = header.get(cell).map(|name| name.as_str().into());
+                let column = header.get(cell).map(|name| name.as_str().into());
+                unreadable.cells[0] = self.table.cell(record.row, column);
             }
             findings.push(unreadable);
         }
@@ -96,32 +101,63 @@ impl<'t> Records<'t> {
 
     /// The names of the key's columns.
     fn key(self) -> String {
-        let plan = &self.plan.tables[self.number];
+        let plan = self.plan();
         plan.key_columns.iter().map(|column| &*plan.reads[*column].name).collect::<Vec<_>>().join(", ")
     }
 
     /// A finding about a record that no entity takes.
     pub(super) fn unclaimed(self, row: u32) -> Finding {
-        let name = &self.plan.tables[self.number].name;
-        let message = format!("no entity of the mapping takes this record of table `{name}`");
+        let name = &self.plan().name;
+        let what = if self.plan().has_entities { "no entity" } else { "no join" };
+        let message = format!("{what} of the mapping takes this record of table `{name}`");
         finding(self.table.cell(row, None), "unclaimed_record", Severity::Error, message)
     }
 
     fn orphan(self, row: u32) -> Finding {
-        let plan = &self.plan.tables[self.number];
+        let plan = self.plan();
+        let cell = |name| self.table.cell(row, name);
+        let code = "orphaned_record";
+        if !plan.has_entities {
+            return finding(cell(None), code, Severity::Warning, "no record of any table that joins this one names it");
+        }
+        if let Some(missed) = self.missed_parent(row) {
+            return missed;
+        }
         let Some(link) = self.entities().find_map(|entity| entity.link).map(|link| &plan.links[link]) else {
-            let cell = self.table.cell(row, None);
-            return finding(cell, "orphaned_record", Severity::Warning, "the record has no account");
+            return finding(cell(None), code, Severity::Warning, "the record has no account");
         };
         let names: Vec<Arc<str>> = link.columns.iter().map(|column| plan.reads[*column].name.clone()).collect();
         let message = format!(
             "no usable record of table `{}` has the key that {} names here, so the record belongs to no account",
-            self.plan.tables[link.parent].name,
+            self.stage.plan.tables[link.parent].name,
             names.join(", ")
         );
+        let mut orphan = finding(cell(None), code, Severity::Warning, message);
+        orphan.cells = names.into_iter().map(|name| cell(Some(name))).collect();
+        orphan
+    }
+
+    /// Of a record whose parent is found by a join, why it was not found, with the records that nearly fit.
+    fn missed_parent(self, row: u32) -> Option<Finding> {
+        let plan = self.plan();
+        let first = self.table.misses.partition_point(|miss| miss.row < row);
+        let of_row = self.table.misses[first..].iter().take_while(|miss| miss.row == row);
+        let joins = &plan.reshape.as_ref()?.joins;
+        let is_link = |join: u32| {
+            plan.links.iter().flat_map(|link| &link.inputs).any(|input| match input {
+                Input::Joined(read) => matches!(plan.reads[*read].origin, Origin::Joined(at, _) if at == join as usize),
+                _ => false,
+            })
+        };
+        let miss = of_row.into_iter().find(|miss| is_link(miss.join))?;
+        let join = &joins[miss.join as usize];
+        let names: Vec<Arc<str>> = join.columns.iter().map(|column| plan.reads[*column].name.clone()).collect();
+        let message = missed(*miss, &names.join(", "), &self.stage.plan.tables[join.table].name);
+        let message = format!("{message}, so the record belongs to no account");
         let mut orphan = finding(self.table.cell(row, None), "orphaned_record", Severity::Warning, message);
         orphan.cells = names.into_iter().map(|name| self.table.cell(row, Some(name))).collect();
-        orphan
+        orphan.cells.extend(near(*miss, &self.stage.tables[join.table]));
+        Some(orphan)
     }
 
     /// Counts the records that are in no book.
@@ -133,7 +169,33 @@ impl<'t> Records<'t> {
         for stray in &self.table.strays {
             count(stray.row, if stray.wanted { Bucket::Orphaned } else { Bucket::Filtered });
         }
+        if !self.plan().has_entities {
+            // Of a table that is there for others, what is not lost is used.
+            for (file, counted) in self.table.files.iter().zip(files) {
+                counted.add(Bucket::Used, file.records_read.saturating_sub(counted.sum()));
+            }
+        }
     }
+}
+
+/// Why a record found none of `table` through the columns `names`.
+fn missed(miss: JoinMiss, names: &str, table: &str) -> String {
+    match miss.why {
+        Missed::Key => format!("no record of table `{table}` has the key that {names} names here"),
+        Missed::NoDay => format!("no day can be read in {names}, so no record of table `{table}` was valid then"),
+        Missed::Several => {
+            format!("more than one record of table `{table}` fits {names} here, and they do not say the same")
+        }
+        Missed::Day if miss.near == [NO_ROW; 2] => {
+            format!("no record of table `{table}` with the key that {names} names here has days that can be read")
+        }
+        Missed::Day => format!("no record of table `{table}` that {names} names here was valid on the day"),
+    }
+}
+
+/// The records of `table` that nearly fit, or that both do.
+fn near(miss: JoinMiss, table: &TableStage) -> impl Iterator<Item = Cell> {
+    miss.near.into_iter().filter(|row| *row != NO_ROW).map(|row| table.cell(row, None))
 }
 
 /// A finding about the record that `cell` names.

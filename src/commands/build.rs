@@ -84,7 +84,8 @@ pub(super) fn build(
     let inputs = inputs(project, &plan, &extract)?;
     std::thread::spawn(phone::warm_up);
     let (stage, digests) = stage_extract(project, &plan, &extract, &inputs, console)?;
-    let promised = extract.check_manifest(&stage);
+    let mut promised = extract.check_manifest(&stage);
+    promised.extend(Extract::check_control(&stage));
     quarantine::write(&project.state.join("quarantine"), &stage)?;
     Build { project, plan: &plan, extract: &extract, stage: &stage, request, console, inputs, digests }
         .record(promised, ledger, run)

@@ -14,7 +14,14 @@ use crate::extract::manifest::Manifest;
 use crate::extract::{self, SourceFile};
 use crate::finding::{Cell, Finding, Severity};
 use crate::mapping::Plan;
-use crate::stage::{self, Digests, MissingFiles, Stage};
+use crate::mapping::plan::TablePlan;
+use crate::stage::{self, Digests, MissingFiles, Stage, StagedFile};
+
+/// The tables of `stage` that have records of their own, rather than rows made of another's, with their files.
+fn own_files(stage: &Stage) -> impl Iterator<Item = (&TablePlan, &[StagedFile])> {
+    let tables = stage.plan.tables.iter().zip(&stage.tables).filter(|(plan, _)| plan.of.is_none());
+    tables.map(|(plan, table)| (plan, table.files.as_slice()))
+}
 
 /// The files of an extract, found and checked against the mapping.
 pub(super) struct Extract {
@@ -81,12 +88,11 @@ impl Extract {
     pub(super) fn check_manifest(&self, stage: &Stage) -> Vec<Finding> {
         let Some(manifest) = &self.manifest else { return self.empty_files() };
         let name: Arc<str> = manifest.path.file_name().unwrap_or_default().to_string_lossy().into();
-        let read: BTreeMap<&str, u64> = stage
-            .tables
-            .iter()
-            .flat_map(|table| &table.files)
-            .map(|file| (&*file.source.name, file.records_read))
-            .collect();
+        let mut read: BTreeMap<&str, u64> = BTreeMap::new();
+        for file in own_files(stage).flat_map(|(_, files)| files) {
+            // Tables that take records by their types share a file.
+            *read.entry(&file.source.name).or_default() += file.records_read;
+        }
         let finding = |line: u64, severity, message| Finding {
             code: "control_total_mismatch".into(),
             severity,
@@ -113,6 +119,31 @@ impl Extract {
             ..finding(1, Severity::Warning, format!("{file} is read, and the manifest does not name it"))
         });
         promised.chain(unpromised).chain(self.empty_files()).collect()
+    }
+
+    /// What the files say of themselves in control records, and is not so.
+    pub(super) fn check_control(stage: &Stage) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (plan, files) in own_files(stage) {
+            let Some(reshape) = &plan.reshape else { continue };
+            let Some(control) = &reshape.control else { continue };
+            let counts = reshape.types.as_ref().is_none_or(|types| types.takes_rest);
+            for file in files {
+                let told = file.totals.disagreements(control, &reshape.style, counts);
+                findings.extend(told.into_iter().map(|told| {
+                    let name = &file.source.name;
+                    let cell = Cell { file: name.clone(), record: 0, line: told.line + 1, column: None };
+                    Finding {
+                        code: "control_total_mismatch".into(),
+                        severity: Severity::Error,
+                        path: String::new(),
+                        message: format!("{name}: {}", told.message),
+                        cells: vec![cell],
+                    }
+                }));
+            }
+        }
+        findings
     }
 
     /// Files without a single byte: more often a copy that failed than a table without records.

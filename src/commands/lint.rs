@@ -77,7 +77,7 @@ impl Lint {
 
     fn check_headers(&mut self, plan: &Plan, directory: &Path) {
         for (number, table) in plan.tables.iter().enumerate() {
-            let files = match extract::find_files(directory, &table.name, &table.files, &table.dialect) {
+            let files = match extract::find_files(directory, &table.name, &table.files, &table.dialect, &table.header) {
                 Ok(files) => files,
                 Err(error) => {
                     self.warnings.push(error.to_string());

@@ -64,8 +64,7 @@ fn reusable(
     extract: &Extract,
 ) -> Result<(Option<Reuse>, Digests), Error> {
     let Some(saved) = SavedStage::open(directory, made_by) else { return Ok((None, Digests::new())) };
-    let parents = |table: usize| plan.tables[table].links.iter().map(|link| link.parent).collect();
-    let (usable, digests) = saved.usable(&extract.sources, parents)?;
+    let (usable, digests) = saved.usable(&extract.sources, plan)?;
     Ok((Some(Reuse { saved, usable }), digests))
 }
 

@@ -3,10 +3,12 @@
 //! A file is cut into regions of whole lines that are read in parallel ([`region`]); a region's bytes are cut into
 //! records by the csv crate, whose positions say where each starts ([`record`]). One record that cannot be read is
 //! quarantined and the rest goes on. Files that are compressed, or in another encoding than UTF-8, are read from their
-//! start in a stream ([`stream`]). What the sender promised about the files is checked in [`manifest`].
+//! start in a stream ([`stream`]). What the sender promised about the files is checked in [`manifest`], what the files
+//! say of themselves in [`control`].
 //!
 //! Knows nothing of types, keys or accounts: that is the stage's.
 
+pub mod control;
 pub mod manifest;
 pub mod record;
 pub mod region;
@@ -121,12 +123,14 @@ impl ExtractError {
     }
 }
 
-/// The files in `directory` that match `pattern`, by name, their headers read.
+/// The files in `directory` that match `pattern`, by name, their headers read; with `names`, they have none, and their
+/// cells are called so.
 pub fn find_files(
     directory: &Path,
     table: &str,
     pattern: &str,
     dialect: &Dialect,
+    names: &[String],
 ) -> Result<Vec<SourceFile>, ExtractError> {
     let full = directory.join(pattern);
     let bad_pattern = |message: String| ExtractError::Pattern { table: table.into(), pattern: pattern.into(), message };
@@ -140,11 +144,11 @@ pub fn find_files(
     if found.is_empty() {
         return Err(ExtractError::NoFile { table: table.into(), pattern: pattern.into(), directory: directory.into() });
     }
-    found.into_iter().map(|path| open(directory, path, dialect)).collect()
+    found.into_iter().map(|path| open(directory, path, dialect, names)).collect()
 }
 
-/// Reads the header of `path`.
-fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile, ExtractError> {
+/// Reads the header of `path`, unless its cells are called by `names`.
+fn open(directory: &Path, path: PathBuf, dialect: &Dialect, names: &[String]) -> Result<SourceFile, ExtractError> {
     let form = Form::of(&path, dialect.encoding);
     let metadata = std::fs::metadata(&path).map_err(ExtractError::read(&path))?;
     let (bytes, modified) = (metadata.len(), metadata.modified().map_err(ExtractError::read(&path))?);
@@ -163,6 +167,12 @@ fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile
             break head.len();
         }
     };
+    let name = path.strip_prefix(directory).unwrap_or(&path).display().to_string().into();
+    if !names.is_empty() {
+        let data_start = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let header = if head.is_empty() { Vec::new() } else { names.to_vec() };
+        return Ok(SourceFile { name, path, bytes, modified, header, header_lines: 0, data_start, form });
+    }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start();
     let mut cells = csv::ByteRecord::new();
     record::csv_reader(dialect, text)
@@ -174,7 +184,6 @@ fn open(directory: &Path, path: PathBuf, dialect: &Dialect) -> Result<SourceFile
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| ExtractError::Header { path: path.clone(), message: "it is not UTF-8".into() })?;
     let header_lines = memchr::memchr_iter(b'\n', &head).count() as u64;
-    let name = path.strip_prefix(directory).unwrap_or(&path).display().to_string().into();
     Ok(SourceFile { name, path, bytes, modified, header, header_lines, data_start: end as u64, form })
 }
 

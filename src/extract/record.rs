@@ -32,6 +32,8 @@ pub enum Unreadable {
     },
     /// It is longer than [`RECORD_BYTES_MAX`].
     TooLong,
+    /// It is of a type that no table takes.
+    UnknownType,
 }
 
 impl Unreadable {
@@ -43,6 +45,7 @@ impl Unreadable {
             Self::OpenQuote => "record_open_quote",
             Self::Encoding { .. } => "record_encoding",
             Self::TooLong => "record_too_long",
+            Self::UnknownType => "record_type",
         }
     }
 
@@ -59,6 +62,7 @@ impl Unreadable {
                 format!("column {column} is not UTF-8")
             }
             Self::TooLong => format!("the record is longer than {} MiB", RECORD_BYTES_MAX >> 20),
+            Self::UnknownType => "no table of the mapping takes records of this type".into(),
         }
     }
 }
@@ -77,10 +81,15 @@ pub trait RecordSink {
 pub struct RecordShape<'a> {
     /// The dialect.
     pub dialect: &'a Dialect,
-    /// How many cells a record has.
+    /// How many cells a record has; [`RecordShape::ANY`]: the sink minds them.
     pub cells: usize,
     /// The cells that may hold line breaks.
     pub multiline: Vec<usize>,
+}
+
+impl RecordShape<'_> {
+    /// Records have as many cells as they like.
+    pub const ANY: usize = usize::MAX;
 }
 
 /// What was read of some bytes.
@@ -175,7 +184,7 @@ fn judge(shape: &RecordShape<'_>, cells: &mut ByteRecord, span: &[u8], lines: u6
     if cells.as_slice().last() == Some(&b'\r') && (span.ends_with(b"\r\n") || span.ends_with(b"\r")) {
         cut_carriage_return(cells);
     }
-    if cells.len() != shape.cells {
+    if cells.len() != shape.cells && shape.cells != RecordShape::ANY {
         return Err((Unreadable::FieldCount { found: cells.len(), expected: shape.cells }, true));
     }
     if !cells.as_slice().is_ascii()
@@ -184,6 +193,27 @@ fn judge(shape: &RecordShape<'_>, cells: &mut ByteRecord, span: &[u8], lines: u6
         return Err((Unreadable::Encoding { cell }, true));
     }
     Ok(())
+}
+
+/// The first record of `bytes`, whether it can be read or not.
+pub(crate) fn first_record(dialect: &Dialect, bytes: &[u8]) -> ByteRecord {
+    let mut cells = ByteRecord::new();
+    // Reading from memory into a flexible record cannot fail.
+    let _ = csv_reader(dialect, bytes).read_byte_record(&mut cells);
+    cells
+}
+
+/// `cells` as a line of their file.
+pub(crate) fn written(dialect: &Dialect, cells: &ByteRecord) -> Vec<u8> {
+    let mut line = csv::WriterBuilder::new();
+    line.delimiter(dialect.delimiter).quote(dialect.quote.unwrap_or(b'"'));
+    if dialect.quote.is_none() {
+        line.quote_style(csv::QuoteStyle::Never);
+    }
+    let mut line = line.from_writer(Vec::new());
+    // Writing to memory cannot fail.
+    let _ = line.write_byte_record(cells);
+    line.into_inner().unwrap_or_default()
 }
 
 /// Cuts the `\r` of a `\r\n` off the last cell.

@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use super::document::{Problems, did_you_mean};
 use super::lookup::Lookup;
-use super::model::{Condition, Line, Mapping, ReadAs, Source, Span, Table, Unit};
-use super::plan::{Input, Leaf, Link, ReadColumn, TESTS_MAX, TablePlan, Template, Test};
+use super::model::{Condition, Join, Line, Mapping, ReadAs, Source, Span, Table, Unit};
+use super::number::NumberStyle;
+use super::plan::{Input, Leaf, Link, Origin, ReadColumn, TESTS_MAX, TablePlan, Template, Test};
 use super::read::Defaults;
+use super::reshape::{Reshape, base_of};
 use super::value::{Choices, Convert, DateFormat, Scale};
 use super::word::Codes;
 
 /// Gathers what the mapping asks of one table.
 pub(super) struct TableCompiler<'m> {
-    table: &'m Table,
-    mapping: &'m Mapping,
-    plan: TablePlan,
+    pub(super) table: &'m Table,
+    pub(super) mapping: &'m Mapping,
+    pub(super) defaults: &'m Defaults,
+    pub(super) plan: TablePlan,
     /// How many declared columns are being resolved, one within the other.
     depth: usize,
 }
@@ -27,11 +30,18 @@ const PLACES_MAX: u32 = 12;
 const DECLARED_DEPTH_MAX: usize = 8;
 
 impl<'m> TableCompiler<'m> {
-    pub(super) fn new(table: &'m Table, mapping: &'m Mapping) -> Self {
+    /// A table; `of` is the number of the one of whose records its rows are made.
+    pub(super) fn new(table: &'m Table, of: Option<usize>, mapping: &'m Mapping, defaults: &'m Defaults) -> Self {
+        let base = base_of(table, mapping);
         let plan = TablePlan {
             name: table.name.as_str().into(),
-            files: table.files.clone(),
-            dialect: table.dialect.clone(),
+            files: base.files.clone(),
+            dialect: base.dialect.clone(),
+            header: base.layout.header.clone(),
+            of,
+            reshape: Reshape::of(table, mapping, defaults.style.style()),
+            has_entities: mapping.entities.iter().any(|entity| entity.table.0 == table.name),
+            is_joined: false,
             on_lost: table.on_lost,
             rest: table.rest,
             reads: Vec::new(),
@@ -46,7 +56,7 @@ impl<'m> TableCompiler<'m> {
             is_parent: false,
             span: table.span.clone(),
         };
-        Self { table, mapping, plan, depth: 0 }
+        Self { table, mapping, defaults, plan, depth: 0 }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -92,15 +102,21 @@ impl<'m> TableCompiler<'m> {
     }
 
     fn read(&mut self, name: &str, span: &Span) -> usize {
-        let known = self.plan.reads.iter().position(|column| *column.name == *name);
+        let repeated =
+            self.plan.reshape.as_ref().and_then(|shape| shape.repeated.iter().position(|known| known == name));
+        self.read_from(name, repeated.map_or(Origin::Header, Origin::Repeated), span)
+    }
+
+    pub(super) fn read_from(&mut self, name: &str, origin: Origin, span: &Span) -> usize {
+        let known = self.plan.reads.iter().position(|column| column.origin == origin && *column.name == *name);
         known.unwrap_or_else(|| {
-            self.plan.reads.push(ReadColumn { name: name.into(), span: span.clone() });
+            self.plan.reads.push(ReadColumn { name: name.into(), origin, span: span.clone() });
             self.plan.reads.len() - 1
         })
     }
 
     /// The text of a source or declared column, and the source columns behind it.
-    fn input(&mut self, name: &str, span: &Span, problems: &mut Problems) -> Option<(Input, Vec<usize>)> {
+    pub(super) fn input(&mut self, name: &str, span: &Span, problems: &mut Problems) -> Option<(Input, Vec<usize>)> {
         if !self.table.columns.contains_key(name) {
             return Some(self.cell(name, span));
         }
@@ -140,6 +156,8 @@ impl<'m> TableCompiler<'m> {
                 return None;
             }
             merged.source = declared.source.clone();
+            merged.cuts = declared.cuts.iter().chain(&merged.cuts).cloned().collect();
+            merged.style = merged.style.or(declared.style);
             // Whatever is wrong with a declared column is wrong where it is declared.
             merged.span = declared.span.clone();
             merged.read_as = merged.read_as.or(declared.read_as);
@@ -164,14 +182,36 @@ impl<'m> TableCompiler<'m> {
 
     /// The text that `line` reads, before its lookup.
     pub(super) fn source(&mut self, line: &Line, problems: &mut Problems) -> Option<(Input, Vec<usize>)> {
-        match &line.source {
-            Source::Column(name) => Some(self.cell(name, &line.span)),
-            Source::Template(text) => self.template(text, &line.span, problems),
+        let (input, columns) = match &line.source {
+            Source::Column(name) => self.cell(name, &line.span),
+            Source::Template(text) => self.template(text, &line.span, problems)?,
+            Source::Sides { debit, credit } => self.sides((debit, credit), line, problems)?,
+            // A join that is not there was told when the table's joins were resolved.
+            Source::Joined(join) => self.joined(join)?,
             Source::Constant(_) => {
                 problems.add(&line.span, "a declared column reads a column, not a constant", None);
-                None
+                return None;
             }
+        };
+        if line.cuts.is_empty() {
+            return Some((input, columns));
         }
+        Some((Input::Cut(Box::new(input), line.cuts.clone().into()), columns))
+    }
+
+    /// The amount of a column for debits and one for credits.
+    fn sides(
+        &mut self,
+        (debit, credit): (&str, &str),
+        line: &Line,
+        problems: &mut Problems,
+    ) -> Option<(Input, Vec<usize>)> {
+        let (debit, mut columns) = self.input(debit, &line.span, problems)?;
+        let (credit, others) = self.input(credit, &line.span, problems)?;
+        columns.extend(others);
+        let style = line.style.or(self.defaults.style).style();
+        self.plan.templates.push(Template::Sides { debit, credit, style });
+        Some((Input::Sides(self.plan.templates.len() - 1), columns))
     }
 
     fn template(&mut self, text: &str, span: &Span, problems: &mut Problems) -> Option<(Input, Vec<usize>)> {
@@ -196,7 +236,7 @@ impl<'m> TableCompiler<'m> {
             problems.add(span, format!("`expr` cannot be rendered: {error}"), None);
             return None;
         }
-        self.plan.templates.push(Template { environment, variables });
+        self.plan.templates.push(Template::Expression { environment: Box::new(environment), variables });
         Some((Input::Template(self.plan.templates.len() - 1), columns))
     }
 
@@ -276,7 +316,32 @@ impl<'m> TableCompiler<'m> {
                 columns.extend(behind);
             }
         }
-        let link = Link { parent, inputs, columns };
+        self.add_link(Link { parent, inputs, columns })
+    }
+
+    /// The number of the link to the record of table `parent` whose key begins with the columns `names` and goes on with
+    /// what `joins` take of it.
+    pub(super) fn valid_link(
+        &mut self,
+        parent: usize,
+        names: &[(String, Span)],
+        joins: &[Join],
+        problems: &mut Problems,
+    ) -> usize {
+        let (mut inputs, mut columns) = (Vec::new(), Vec::new());
+        for (name, span) in names {
+            inputs.extend(self.input(name, span, problems).map(|(input, _)| input));
+        }
+        for (input, behind) in joins.iter().filter_map(|join| self.joined(join)) {
+            inputs.push(input);
+            columns.extend(behind);
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        self.add_link(Link { parent, inputs, columns })
+    }
+
+    fn add_link(&mut self, link: Link) -> usize {
         self.plan.links.iter().position(|known| *known == link).unwrap_or_else(|| {
             self.plan.links.push(link);
             self.plan.links.len() - 1
@@ -284,8 +349,8 @@ impl<'m> TableCompiler<'m> {
     }
 }
 
-fn column_line(name: &str, span: &Span) -> Line {
-    super::read::plain_line(Source::Column(name.to_owned()), span.clone())
+pub(super) fn column_line(name: &str, span: &Span) -> Line {
+    super::read_line::plain_line(Source::Column(name.to_owned()), span.clone())
 }
 
 /// The conversion that `read_as` and the rest of `line` ask for.
@@ -294,6 +359,17 @@ pub(super) fn convert(read_as: ReadAs, line: &Line, defaults: &Defaults, problem
         let pattern = line.format.as_deref().unwrap_or(default);
         DateFormat::new(pattern, of == ReadAs::DateTime).map_err(|message| problems.add(&line.span, message, None)).ok()
     };
+    let style = line.style.or(defaults.style).style();
+    let written = |scale: Scale| {
+        let scale = Scale { shift: scale.shift + style.implied, ..scale };
+        // The two sides of an amount are rewritten before they are put together.
+        let plain = style == NumberStyle::default() || matches!(line.source, Source::Sides { .. });
+        if plain { Convert::Decimal(scale) } else { Convert::Styled(scale, style) }
+    };
+    if style.implied > PLACES_MAX {
+        problems.add(&line.span, format!("`implied` is at most {PLACES_MAX}"), None);
+        return None;
+    }
     if line.places.is_some_and(|places| places > PLACES_MAX) {
         problems.add(&line.span, format!("`places` is at most {PLACES_MAX}"), None);
         return None;
@@ -302,9 +378,9 @@ pub(super) fn convert(read_as: ReadAs, line: &Line, defaults: &Defaults, problem
         ReadAs::Text => Convert::Text,
         ReadAs::Integer => Convert::Integer,
         ReadAs::Money if line.unit == Some(Unit::Pence) => {
-            Convert::Decimal(Scale { shift: 2, places: Some(line.places.unwrap_or(2)) })
+            written(Scale { shift: 2, places: Some(line.places.unwrap_or(2)) })
         }
-        ReadAs::Decimal | ReadAs::Money => Convert::Decimal(Scale { shift: 0, places: line.places }),
+        ReadAs::Decimal | ReadAs::Money => written(Scale { shift: 0, places: line.places }),
         ReadAs::Date => Convert::Date(format(&defaults.date, ReadAs::Date, problems)?),
         ReadAs::DateTime => {
             let name = line.zone.as_deref().unwrap_or(&defaults.zone);

@@ -1,15 +1,16 @@
 //! From [`Mapping`] to [`Plan`]: names resolved against the contract, conversions chosen, constants rendered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::columns::TableCompiler;
 use super::document::{Problem, Problems, did_you_mean};
 use super::fields;
-use super::model::{Entity, Mapping, Span};
+use super::model::{Entity, Join, Mapping, Source, Span, Table};
 use super::plan::{Case, Discriminator, EntityPlan, Item, Plan, TablePlan, Unmapped};
 use super::read::Defaults;
 use super::render::json_key;
+use super::reshape;
 use crate::contract::{Contract, Field as ContractField, Kind, Pick};
 
 /// Resolves `mapping` against `contract`.
@@ -24,6 +25,7 @@ pub(super) fn compile(mapping: &Mapping, defaults: &Defaults, contract: &Arc<Con
         unlisted: Vec::new(),
     };
     compiler.check_paths();
+    reshape::check(mapping, &mut compiler.problems);
     if !compiler.problems.is_empty() {
         return Err(compiler.problems.into_sorted());
     }
@@ -95,9 +97,13 @@ impl<'m> Compiler<'m> {
                 self.problems.add(&entity.span, "`parent` is missing here", Some(help.into()));
             }
         }
-        let used = |name: &str| self.mapping.entities.iter().any(|entity| entity.table.0 == name);
-        for table in self.mapping.tables.values().filter(|table| !used(&table.name)) {
-            self.problems.add(&table.span, format!("no entity uses table `{}`", table.name), None);
+        let used = self.used_tables();
+        for table in self.mapping.tables.values().filter(|table| !used.contains(table.name.as_str())) {
+            self.problems.add(
+                &table.span,
+                format!("no entity uses table `{}`, and no table joins it", table.name),
+                None,
+            );
         }
     }
 
@@ -123,7 +129,7 @@ impl<'m> Compiler<'m> {
 
     /// Numbers the tables so that a parent's table comes before its children's.
     fn order_tables(&mut self, order: &[&'m Entity]) {
-        let mut depth: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut depth: BTreeMap<&str, usize> = self.used_tables().into_iter().map(|name| (name, 0)).collect();
         // As many rounds as there are tables settle every depth; one more would mean a circle.
         for round in 0..=self.mapping.tables.len() {
             let mut changed = false;
@@ -138,17 +144,29 @@ impl<'m> Compiler<'m> {
                     changed = true;
                 }
             }
+            let names: Vec<&str> = depth.keys().copied().collect();
+            for table in names.iter().filter_map(|name| self.mapping.tables.get(*name)) {
+                let below = joined(table).filter_map(|name| depth.get(name)).max().map_or(0, |deepest| deepest + 1);
+                if below > depth[table.name.as_str()] {
+                    depth.insert(&table.name, below);
+                    changed = true;
+                }
+            }
             if !changed {
                 break;
             }
             if round == self.mapping.tables.len() {
-                self.problems.add(&(0..0), "the tables are each other's parents in a circle", None);
+                let message = "the tables are each other's parents, or join each other, in a circle";
+                self.problems.add(&(0..0), message, None);
             }
         }
         let mut names: Vec<(usize, &str)> = depth.into_iter().map(|(name, depth)| (depth, name)).collect();
         names.sort_unstable();
-        for (_, name) in names {
-            let mut table = TableCompiler::new(&self.mapping.tables[name], self.mapping);
+        for (_, name) in &names {
+            let table = &self.mapping.tables[*name];
+            let of = table.layout.of.as_ref().and_then(|(of, _)| names.iter().position(|(_, name)| name == of));
+            let mut table = TableCompiler::new(table, of, self.mapping, self.defaults);
+            table.compile_joins(&mut self.tables, &mut self.problems);
             table.compile_key(self.defaults, &mut self.problems);
             self.tables.push(table);
         }
@@ -221,6 +239,9 @@ impl<'m> Compiler<'m> {
     fn compile_link(&mut self, entity: &'m Entity, parent: &'m Entity, table: usize) -> usize {
         let parent_table = self.table_number(&parent.table.0);
         let key = &self.mapping.tables[&parent.table.0].key;
+        if entity.valid.is_some() {
+            return self.compile_valid_link(entity, (parent_table, key), table);
+        }
         if key.is_empty() {
             let message = format!("table `{}` has no key, so `{}` cannot find its parent", parent.table.0, entity.path);
             let help = format!("give [tables.{}] a `key`", parent.table.0);
@@ -239,6 +260,47 @@ impl<'m> Compiler<'m> {
         }
         self.tables[parent_table].mark_parent();
         self.tables[table].link(parent_table, &entity.parent, &mut self.problems)
+    }
+
+    /// The link to the parent that was valid on a day: the rest of its key is taken from the record that was.
+    fn compile_valid_link(
+        &mut self,
+        entity: &'m Entity,
+        (parent_table, key): (usize, &[(String, Span)]),
+        table: usize,
+    ) -> usize {
+        let Some(valid) = entity.valid.clone() else { return 0 };
+        let span = entity.parent.first().map_or(&entity.span, |(_, span)| span).clone();
+        if entity.parent.len() >= key.len() || parent_table >= table {
+            let message = format!(
+                "with `valid`, `parent` names the first columns of the key of table `{}`, and not all {} of them",
+                self.tables[parent_table].name(),
+                key.len()
+            );
+            let help = "the rest of the key is that of the record that was valid";
+            self.problems.add(&span, message, Some(help.into()));
+            return 0;
+        }
+        let (first, rest) = key.split_at(entity.parent.len());
+        let by: Vec<(String, String)> =
+            first.iter().zip(&entity.parent).map(|((theirs, _), (own, _))| (theirs.clone(), own.clone())).collect();
+        let name = (self.tables[parent_table].name().to_owned(), span.clone());
+        let join = |take: &(String, Span)| Join {
+            table: name.clone(),
+            by: Vec::clone(&by),
+            filter: Vec::new(),
+            valid: Some(valid.clone()),
+            may_miss: false,
+            take: take.clone(),
+            span: span.clone(),
+        };
+        let joins: Vec<Join> = rest.iter().map(join).collect();
+        let (above, own) = self.tables.split_at_mut(table);
+        for join in &joins {
+            own[0].join(join, above, &mut self.problems);
+        }
+        above[parent_table].mark_parent();
+        own[0].valid_link(parent_table, &entity.parent, &joins, &mut self.problems)
     }
 
     fn compile_order(&mut self, entity: &'m Entity, parent: Option<&Entity>, plan: &mut EntityPlan) {
@@ -265,6 +327,20 @@ impl<'m> Compiler<'m> {
         plan.only_ordered = (written..plan.leaves.len())
             .filter_map(|at| Some((at, table.leaf_columns(plan.leaves[at]).into_iter().next()?)))
             .collect();
+    }
+
+    /// The tables that entities are made of, and those that these need.
+    fn used_tables(&self) -> BTreeSet<&'m str> {
+        let mut used = BTreeSet::new();
+        let mut waiting: Vec<&str> = self.mapping.entities.iter().map(|entity| entity.table.0.as_str()).collect();
+        while let Some(name) = waiting.pop() {
+            if let Some(table) = self.mapping.tables.get(name)
+                && used.insert(table.name.as_str())
+            {
+                waiting.extend(sources(table));
+            }
+        }
+        used
     }
 
     pub(super) fn table_number(&self, name: &str) -> usize {
@@ -426,6 +502,19 @@ impl Branch {
             },
         }
     }
+}
+
+/// The tables whose records `table` needs: those it is made of, and those it joins.
+fn sources(table: &Table) -> impl Iterator<Item = &str> {
+    joined(table).chain(table.layout.of.iter().map(|(name, _)| name.as_str()))
+}
+
+/// The tables that `table` joins.
+fn joined(table: &Table) -> impl Iterator<Item = &str> {
+    table.columns.values().filter_map(|line| match &line.source {
+        Source::Joined(join) => Some(join.table.0.as_str()),
+        _ => None,
+    })
 }
 
 /// The nearest entity in `order` that encloses `path`, by number.

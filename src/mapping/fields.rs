@@ -164,7 +164,7 @@ impl LineCompiler<'_, '_> {
         let value = match (kept, entries) {
             (_, Some(entries)) => ValuePlan::Code(leaf, entries),
             (Convert::Integer, _) => ValuePlan::Integer(leaf, is_text),
-            (Convert::Decimal(scale), _) => ValuePlan::Decimal(leaf, scale),
+            (Convert::Decimal(scale) | Convert::Styled(scale, _), _) => ValuePlan::Decimal(leaf, scale),
             (Convert::Date(_), _) => ValuePlan::Date(leaf),
             (Convert::DateTime(..), _) => ValuePlan::DateTime(leaf),
             _ => ValuePlan::Text(leaf),

@@ -58,6 +58,6 @@ impl Mapping {
 fn column_of(line: &Line) -> Option<&str> {
     match &line.source {
         Source::Column(name) => Some(name),
-        Source::Constant(_) | Source::Template(_) => None,
+        Source::Constant(_) | Source::Template(_) | Source::Sides { .. } | Source::Joined(_) => None,
     }
 }

@@ -4,8 +4,10 @@
 //! | --- | --- |
 //! | [`document`] | TOML with the place of every key; problems, gathered |
 //! | [`model`], [`read`] | what the file says, shapes checked |
+//! | [`layout`], [`reshape`] | how files are laid out, and how records become a table's rows |
 //! | [`lines`] | which lines write a field |
 //! | [`lookup`] | `lookups/*.csv` |
+//! | [`cut`], [`number`] | pieces of a cell; numbers as legacy systems write them |
 //! | [`value`], [`render`] | the text of a cell to a value, a value to JSON text |
 //! | [`word`] | short texts as numbers, and codes found by them |
 //! | [`plan`], [`compile`] | names resolved against the contract, conversions chosen |
@@ -15,14 +17,20 @@
 
 mod columns;
 mod compile;
+pub mod cut;
 pub mod document;
 mod fields;
+mod joins;
+pub mod layout;
 pub mod lines;
 pub mod lookup;
 pub mod model;
+pub mod number;
 pub mod plan;
 pub mod read;
+mod read_line;
 pub mod render;
+pub mod reshape;
 pub mod value;
 pub mod word;
 

@@ -8,8 +8,11 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::cut::Cut;
 use super::document::Scalar;
+use super::layout::Layout;
 use super::lookup::Lookup;
+use super::number::{NumberStyle, Sign};
 
 /// Where in the mapping file something stands, in bytes.
 pub(crate) type Span = Range<usize>;
@@ -40,6 +43,8 @@ pub struct Table {
     pub files: String,
     /// How its text is cut into records and cells.
     pub dialect: Dialect,
+    /// Which of the records are the table's, and what its rows are.
+    pub layout: Layout,
     /// The columns that name a record; a second record with the same key is a finding. Empty: no key.
     pub key: Vec<(String, Span)>,
     /// Columns declared once, usable wherever a column name is.
@@ -97,6 +102,8 @@ pub struct Entity {
     pub table: (String, Span),
     /// The columns that hold the key of the nearest enclosing entity's table. Empty for the account.
     pub parent: Vec<(String, Span)>,
+    /// Which of several parents: the one that was valid on a day.
+    pub valid: Option<Valid>,
     /// Which records.
     pub filter: Vec<Condition>,
     /// In which order.
@@ -147,6 +154,10 @@ pub struct Line {
     pub source: Source,
     /// How the text is read; without it, as the contract says.
     pub read_as: Option<ReadAs>,
+    /// What is cut out of the text before anything else, one after the other.
+    pub cuts: Vec<Cut>,
+    /// How numbers are written.
+    pub style: StyleKeys,
     /// Lookup file and the column of its value.
     pub lookup: Option<(String, Span)>,
     /// The lookup's value column; without it, the second.
@@ -181,6 +192,103 @@ pub enum Source {
     Constant(Scalar),
     /// A template over columns.
     Template(String),
+    /// A column for debits and one for credits, of which one is blank or zero.
+    Sides {
+        /// Counts as it stands.
+        debit: String,
+        /// Counts the other way.
+        credit: String,
+    },
+    /// A column of another table's record.
+    Joined(Box<Join>),
+}
+
+/// How a record finds a record of another table.
+#[derive(Clone, Debug)]
+pub struct Join {
+    /// The other table.
+    pub table: (String, Span),
+    /// Columns of the other table, and the columns of this one that must say the same.
+    pub by: Vec<(String, String)>,
+    /// Which records of the other table.
+    pub filter: Vec<Condition>,
+    /// Which of several.
+    pub valid: Option<Valid>,
+    /// Whether a record that finds none has a blank cell; otherwise it is a fault.
+    pub may_miss: bool,
+    /// The column of the other table that is taken.
+    pub take: (String, Span),
+    pub(crate) span: Span,
+}
+
+/// Which of several records of one key: the one that was valid on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Valid {
+    /// The column of this table with the day.
+    pub on: (String, Span),
+    /// The column of the other table with the first day; blank: since ever.
+    pub from: (String, Span),
+    /// The column of the other table with the last day; blank: for ever.
+    pub to: (String, Span),
+    /// Whether `to` is the first day that no longer counts, rather than the last that does.
+    pub exclusive: bool,
+}
+
+impl PartialEq for Join {
+    /// Whether two joins find the same records, wherever they are written and whatever they take of them.
+    fn eq(&self, other: &Self) -> bool {
+        let said = |condition: &Condition| (condition.column.clone(), condition.texts.clone(), condition.negated);
+        let days = |valid: &Valid| (valid.on.0.clone(), valid.from.0.clone(), valid.to.0.clone(), valid.exclusive);
+        self.table.0 == other.table.0
+            && self.by == other.by
+            && self.may_miss == other.may_miss
+            && self.filter.iter().map(said).eq(other.filter.iter().map(said))
+            && self.valid.as_ref().map(days) == other.valid.as_ref().map(days)
+    }
+}
+
+impl Eq for Join {}
+
+/// How numbers are written, as far as a line says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StyleKeys {
+    /// What stands between pounds and pence.
+    pub decimal: Option<u8>,
+    /// What stands between thousands.
+    pub thousands: Option<u8>,
+    /// Where a minus stands.
+    pub sign: Option<Sign>,
+    /// Digits after a point that is not written.
+    pub implied: Option<u32>,
+    /// Whether the number counts the other way.
+    pub negate: Option<bool>,
+}
+
+impl StyleKeys {
+    /// These, and for what they leave open, `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            decimal: self.decimal.or(other.decimal),
+            thousands: self.thousands.or(other.thousands),
+            sign: self.sign.or(other.sign),
+            implied: self.implied.or(other.implied),
+            negate: self.negate.or(other.negate),
+        }
+    }
+
+    /// The style that they make.
+    #[must_use]
+    pub fn style(self) -> NumberStyle {
+        let plain = NumberStyle::default();
+        NumberStyle {
+            decimal: self.decimal.unwrap_or(plain.decimal),
+            thousands: self.thousands,
+            sign: self.sign.unwrap_or(plain.sign),
+            implied: self.implied.unwrap_or(plain.implied),
+            negate: self.negate.unwrap_or(plain.negate),
+        }
+    }
 }
 
 /// How a cell's text is read.

@@ -4,10 +4,14 @@
 
 use std::sync::Arc;
 
+use super::cut::Cut;
 use super::document::{Problem, Problems};
+use super::layout::Repeated;
 use super::lookup::Lookup;
 use super::model::{Dialect, OnFault, OnLost, Rest, Span};
+use super::number::NumberStyle;
 use super::render::Literal;
+use super::reshape::Reshape;
 use super::value::{Convert, Scale};
 use super::word::Codes;
 use crate::contract::{Constraint, Contract, Format, Kind, Violation};
@@ -43,6 +47,16 @@ pub struct TablePlan {
     pub files: String,
     /// How text is cut.
     pub dialect: Dialect,
+    /// The names of the cells, where the files have no header.
+    pub header: Vec<String>,
+    /// The table of whose records the rows are made, by number; none: the records are the table's own.
+    pub of: Option<usize>,
+    /// What is done to the records before their cells are read.
+    pub reshape: Option<Reshape>,
+    /// Whether entities are made of the rows; if not, other tables read them.
+    pub has_entities: bool,
+    /// Whether records of other tables take cells from these.
+    pub is_joined: bool,
     /// What a lost record does.
     pub on_lost: OnLost,
     /// What a record is that no entity takes.
@@ -75,17 +89,42 @@ pub struct TablePlan {
 pub struct ReadColumn {
     /// Its name in the header.
     pub name: Arc<str>,
+    /// Where its cells come from.
+    pub origin: Origin,
     /// Where the mapping first names it.
     pub(crate) span: Span,
 }
 
-/// A template over columns, strings only.
+/// Where the cells of a column come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From the file, by the column's name in the header.
+    Header,
+    /// From the record that the row is made of, by number in [`Reshape::repeated`].
+    Repeated(usize),
+    /// From a record of another table: which join, and which of what it takes.
+    Joined(usize, usize),
+}
+
+/// A text that is made of others.
 #[derive(Debug)]
-pub struct Template {
-    /// The compiled template, alone in its environment.
-    pub environment: minijinja::Environment<'static>,
-    /// Variable names and the inputs that give their values.
-    pub variables: Vec<(String, Input)>,
+pub enum Template {
+    /// By a template over columns, strings only.
+    Expression {
+        /// The compiled template, alone in its environment.
+        environment: Box<minijinja::Environment<'static>>,
+        /// Variable names and the inputs that give their values.
+        variables: Vec<(String, Input)>,
+    },
+    /// The amount of two columns, of which one is blank or zero.
+    Sides {
+        /// Counts as it stands.
+        debit: Input,
+        /// Counts the other way.
+        credit: Input,
+        /// How both are written.
+        style: NumberStyle,
+    },
 }
 
 /// Where a text of a record comes from.
@@ -95,6 +134,12 @@ pub enum Input {
     Cell(usize),
     /// A template, by number in [`TablePlan::templates`].
     Template(usize),
+    /// The amount of two columns, by number in [`TablePlan::templates`]; no text where both sides have one.
+    Sides(usize),
+    /// A cell of another table's record, by number in [`TablePlan::reads`]; no text where none was found.
+    Joined(usize),
+    /// What is cut out of the text of another input.
+    Cut(Box<Input>, Arc<[Cut]>),
     /// The value of a lookup for the text of another input; no text for an unknown code.
     Lookup(Box<Input>, Arc<Lookup>, usize),
 }
@@ -102,9 +147,25 @@ pub enum Input {
 impl PartialEq for Input {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Cell(a), Self::Cell(b)) | (Self::Template(a), Self::Template(b)) => a == b,
+            (Self::Cell(a), Self::Cell(b))
+            | (Self::Template(a), Self::Template(b))
+            | (Self::Sides(a), Self::Sides(b))
+            | (Self::Joined(a), Self::Joined(b)) => a == b,
+            (Self::Cut(a, cuts), Self::Cut(b, others)) => a == b && cuts == others,
             (Self::Lookup(a, la, ca), Self::Lookup(b, lb, cb)) => a == b && Arc::ptr_eq(la, lb) && ca == cb,
             _ => false,
+        }
+    }
+}
+
+impl Input {
+    /// Whether the text is made of others, rather than being a cell, a piece of one or what a lookup says of it.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        match self {
+            Self::Cell(_) | Self::Joined(_) => false,
+            Self::Template(_) | Self::Sides(_) => true,
+            Self::Lookup(input, ..) | Self::Cut(input, _) => input.is_made(),
         }
     }
 }
@@ -360,15 +421,15 @@ impl Plan {
         let plan = &self.tables[table];
         let mut problems = Problems::new(&self.file, &self.text);
         let known = || header.iter().chain(&plan.declared).map(String::as_str);
-        for column in &plan.reads {
-            match header.iter().filter(|name| **name == *column.name).count() {
+        let sources = plan.reads.iter().filter(|column| column.origin == Origin::Header);
+        for (name, span) in sources.map(|column| (&*column.name, &column.span)).chain(plan.named()) {
+            match header.iter().filter(|known| **known == *name).count() {
                 1 => {}
                 0 => {
-                    let others = known().filter(|name| **name != *column.name);
-                    let help = super::document::did_you_mean(&column.name, others);
-                    problems.add(&column.span, format!("{file} has no column `{}`", column.name), help);
+                    let help = super::document::did_you_mean(name, known().filter(|known| **known != *name));
+                    problems.add(span, format!("{file} has no column `{name}`"), help);
                 }
-                _ => problems.add(&column.span, format!("{file} has more than one column `{}`", column.name), None),
+                _ => problems.add(span, format!("{file} has more than one column `{name}`"), None),
             }
         }
         for (name, span) in &plan.unused {
@@ -385,14 +446,46 @@ impl Plan {
     pub fn unused_columns(&self, table: usize, file: &str, header: &[String]) -> Vec<Problem> {
         let plan = &self.tables[table];
         let mut problems = Problems::new(&self.file, &self.text);
-        for name in header {
-            let read = plan.reads.iter().any(|column| *column.name == **name);
+        let of = |other: &&TablePlan| other.of == Some(table);
+        let reads = |plan: &TablePlan, name: &str| {
+            plan.reads.iter().any(|column| column.origin == Origin::Header && *column.name == *name)
+                || plan.named().any(|(known, _)| known == name)
+        };
+        for name in header.iter().filter(|name| !name.is_empty() && plan.of.is_none()) {
+            let read = reads(plan, name) || self.tables.iter().filter(of).any(|other| reads(other, name));
             if !read && !plan.unused.iter().any(|(waived, _)| waived == name) {
                 let help = format!("map it, or waive it: [tables.{}] unused = [\"{name}\"]", plan.name);
                 problems.add(&plan.span, format!("no line uses column `{name}` of {file}"), Some(help));
             }
         }
         problems.into_sorted()
+    }
+}
+
+impl TablePlan {
+    /// The columns that the layout names.
+    fn named(&self) -> impl Iterator<Item = (&str, &Span)> {
+        self.reshape.iter().flat_map(|reshape| {
+            let types = reshape.types.iter().map(|types| (types.column.as_str(), &types.span));
+            let sums = reshape.control.iter().flat_map(|control| &control.sums);
+            let repeated = reshape.repeat.iter().flatten().filter_map(|cell| match cell {
+                Repeated::Column(name, span) => Some((name.as_str(), span)),
+                Repeated::Constant(_) => None,
+            });
+            types.chain(sums.map(|sum| (sum.column.as_str(), &sum.span))).chain(repeated)
+        })
+    }
+
+    /// How many rows a record may become.
+    #[must_use]
+    pub fn rows_per_record(&self) -> usize {
+        self.reshape.as_ref().map_or(1, Reshape::rows_per_record)
+    }
+
+    /// The tables whose records this one's need to be read; they come before it.
+    pub fn needs(&self) -> impl Iterator<Item = usize> {
+        let joined = self.reshape.iter().flat_map(|reshape| &reshape.joins).map(|join| join.table);
+        self.links.iter().map(|link| link.parent).chain(joined)
     }
 }
 

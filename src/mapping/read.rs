@@ -7,11 +7,10 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::document::{Fields, Node, Problem, Problems, did_you_mean};
+use super::layout::{Control, read_control, read_dialect, read_layout};
 use super::lookup::Lookup;
-use super::model::{
-    Ambiguous, Condition, Dialect, Entity, Field, Line, Mapping, OnFault, OnLost, OrderBy, ReadAs, Rest, Source, Span,
-    Table, Unit,
-};
+use super::model::{Dialect, Entity, Field, Line, Mapping, OnLost, OrderBy, Rest, Span, StyleKeys, Table};
+use super::read_line::{conditions, read_line, read_style, read_valid};
 use super::value::DateFormat;
 use crate::contract::Contract;
 
@@ -26,6 +25,12 @@ pub struct Defaults {
     pub zone: String,
     /// Texts of flags.
     pub bool: Vec<(String, bool)>,
+    /// How numbers are written.
+    pub style: StyleKeys,
+    /// How text is cut into records and cells.
+    pub dialect: Dialect,
+    /// The records that frame the others.
+    pub control: Option<Control>,
 }
 
 impl Default for Defaults {
@@ -35,6 +40,9 @@ impl Default for Defaults {
             datetime: "%Y-%m-%dT%H:%M:%S".into(),
             zone: "Europe/London".into(),
             bool: vec![("true".into(), true), ("false".into(), false)],
+            style: StyleKeys::default(),
+            dialect: Dialect::default(),
+            control: None,
         }
     }
 }
@@ -81,7 +89,7 @@ pub fn read_text(
     };
     if let Some(node) = root.require("tables", &mut problems) {
         for (name, span, node) in node.entries(&mut problems) {
-            if let Some(table) = read_table(name, span, node, &mut problems) {
+            if let Some(table) = read_table(name, span, node, &defaults, &mut problems) {
                 mapping.tables.insert(name.to_owned(), table);
             }
         }
@@ -135,13 +143,20 @@ fn read_defaults(node: Node<'_>, problems: &mut Problems) -> Defaults {
             .filter_map(|(text, _, value)| Some((text.to_owned(), value.bool(problems)?)))
             .collect();
     }
+    defaults.style = read_style(&mut fields, problems);
+    defaults.dialect = read_dialect(&mut fields, &defaults.dialect, problems);
+    defaults.control = fields.get("control").and_then(|node| read_control(node, problems));
     fields.finish(problems);
     defaults
 }
 
-fn read_table(name: &str, span: Span, node: Node<'_>, problems: &mut Problems) -> Option<Table> {
+fn read_table(name: &str, span: Span, node: Node<'_>, defaults: &Defaults, problems: &mut Problems) -> Option<Table> {
     let mut fields = node.table(problems)?;
-    let files = fields.require("files", problems)?.str(problems)?.to_owned();
+    let layout = read_layout(&mut fields, defaults.control.as_ref(), problems);
+    let files = match &layout.of {
+        Some(_) => String::new(),
+        None => fields.require("files", problems)?.str(problems)?.to_owned(),
+    };
     let key = fields.get("key").map_or_else(Vec::new, |node| names(node, problems));
     let mut columns = BTreeMap::new();
     if let Some(node) = fields.get("columns") {
@@ -162,25 +177,14 @@ fn read_table(name: &str, span: Span, node: Node<'_>, problems: &mut Problems) -
     let on_lost = choice(fields.get("on_lost"), &[("report", OnLost::Report), ("stop", OnLost::Stop)], problems);
     let rest = choice(fields.get("rest"), &[("finding", Rest::Finding), ("filtered", Rest::Filtered)], problems);
     let unused = fields.get("unused").map_or_else(Vec::new, |node| names(node, problems));
-    let delimiter = fields.get("delimiter").and_then(|node| ascii(node, problems)).unwrap_or(b',');
-    let quote = match fields.get("quote") {
-        Some(node) if node.is_str() => ascii(node, problems),
-        Some(node) => {
-            if node.bool(problems) == Some(true) {
-                problems.add(&node.span(), "expected the quote character, or false for none", None);
-            }
-            None
-        }
-        None => Some(b'"'),
-    };
-    let multiline = fields.get("multiline").map_or_else(Vec::new, |node| names(node, problems));
-    let trim = fields.get("trim").and_then(|node| node.bool(problems)).unwrap_or(false);
-    let encoding = fields.get("encoding").and_then(|node| encoding(node, problems)).unwrap_or(encoding_rs::UTF_8);
+    let mut dialect = read_dialect(&mut fields, &defaults.dialect, problems);
+    dialect.multiline = fields.get("multiline").map_or_else(Vec::new, |node| names(node, problems));
     fields.finish(problems);
     Some(Table {
         name: name.to_owned(),
         files,
-        dialect: Dialect { delimiter, quote, multiline, trim, encoding },
+        dialect,
+        layout,
         key,
         columns,
         unused,
@@ -219,6 +223,10 @@ fn read_entity(path: &str, node: Node<'_>, known: &[Entity], problems: &mut Prob
         }
     };
     let parent = inherit(fields.get("parent").map(|node| names(node, problems)), base.map(|b| &b.parent));
+    let valid = fields
+        .get("valid")
+        .and_then(|node| read_valid(node, problems))
+        .or_else(|| base.and_then(|base| base.valid.clone()));
     let filter = inherit(fields.get("where").map(|node| conditions(node, problems)), base.map(|b| &b.filter));
     let order = inherit(fields.get("order").map(|node| read_order(node, problems)), base.map(|b| &b.order));
     let mut lines = base.map_or_else(Vec::new, |base| base.fields.clone());
@@ -240,7 +248,7 @@ fn read_entity(path: &str, node: Node<'_>, known: &[Entity], problems: &mut Prob
     }
     let span = fields.span();
     fields.finish(problems);
-    Some(Entity { path: path.to_owned(), table, parent, filter, order, fields: lines, value, span })
+    Some(Entity { path: path.to_owned(), table, parent, valid, filter, order, fields: lines, value, span })
 }
 
 fn inherit<T: Clone>(own: Option<Vec<T>>, base: Option<&Vec<T>>) -> Vec<T> {
@@ -276,120 +284,19 @@ fn read_lines(node: Node<'_>, problems: &mut Problems) -> Vec<Line> {
     }
 }
 
-/// What a line may say besides where its value comes from.
-const LINE_KEYS: [&str; 12] =
-    ["as", "lookup", "take", "format", "zone", "ambiguous", "unit", "places", "empty", "default", "on_fault", "when"];
-
-/// Reads one line; `own_name` is the column's own name where a declared column may leave it out.
-fn read_line(node: Node<'_>, own_name: Option<&str>, problems: &mut Problems) -> Option<Line> {
-    if node.is_str() {
-        return Some(plain_line(Source::Column(node.str(problems)?.to_owned()), node.span()));
-    }
-    let mut fields = node.table(problems)?;
-    let column = fields.get("column").and_then(|node| node.str(problems));
-    let constant = fields.get("value").and_then(|node| node.scalar(problems));
-    let template = fields.get("expr").and_then(|node| node.str(problems));
-    let source = match (column, constant, template) {
-        (Some(column), None, None) => Source::Column(column.to_owned()),
-        (None, Some(constant), None) => Source::Constant(constant),
-        (None, None, Some(template)) => Source::Template(template.to_owned()),
-        (None, None, None) if own_name.is_some() => Source::Column(own_name.unwrap_or_default().to_owned()),
-        _ => {
-            problems.add(&node.span(), "expected one of `column`, `value` and `expr`", None);
-            // The other keys are known all the same: only a misspelt one is told beside this.
-            for key in LINE_KEYS {
-                fields.get(key);
-            }
-            fields.finish(problems);
-            return None;
-        }
-    };
-    let mut line = plain_line(source, node.span());
-    let kinds = [
-        ("text", ReadAs::Text),
-        ("integer", ReadAs::Integer),
-        ("decimal", ReadAs::Decimal),
-        ("money", ReadAs::Money),
-        ("date", ReadAs::Date),
-        ("datetime", ReadAs::DateTime),
-        ("bool", ReadAs::Bool),
-    ];
-    line.read_as = choice(fields.get("as"), &kinds, problems);
-    line.lookup = spanned(fields.get("lookup"), problems);
-    line.take = spanned(fields.get("take"), problems);
-    line.format = spanned(fields.get("format"), problems).map(|(text, _)| text);
-    line.zone = spanned(fields.get("zone"), problems).map(|(text, _)| text);
-    let ambiguous = [("fault", Ambiguous::Fault), ("earliest", Ambiguous::Earliest), ("latest", Ambiguous::Latest)];
-    line.ambiguous = choice(fields.get("ambiguous"), &ambiguous, problems);
-    line.unit = choice(fields.get("unit"), &[("pounds", Unit::Pounds), ("pence", Unit::Pence)], problems);
-    line.places = fields.get("places").and_then(|node| node.count(problems));
-    line.empty = spanned(fields.get("empty"), problems);
-    line.default = spanned(fields.get("default"), problems);
-    let on_fault = [("reject", OnFault::Reject), ("omit", OnFault::Omit)];
-    line.on_fault = choice(fields.get("on_fault"), &on_fault, problems).unwrap_or_default();
-    line.when = fields.get("when").map_or_else(Vec::new, |node| conditions(node, problems));
-    if line.take.is_some() && line.lookup.is_none() {
-        problems.add(&node.span(), "`take` needs a `lookup`", None);
-    }
-    if line.unit.is_some() && line.read_as != Some(ReadAs::Money) {
-        problems.add(&node.span(), "`unit` needs `as = \"money\"`", None);
-    }
-    if line.read_as == Some(ReadAs::Money) && line.unit.is_none() {
-        problems.add(&node.span(), "money needs its `unit`: \"pounds\" or \"pence\"", None);
-    }
-    fields.finish(problems);
-    Some(line)
-}
-
-pub(super) fn plain_line(source: Source, span: Span) -> Line {
-    Line {
-        source,
-        read_as: None,
-        lookup: None,
-        take: None,
-        format: None,
-        zone: None,
-        ambiguous: None,
-        unit: None,
-        places: None,
-        empty: None,
-        default: None,
-        on_fault: OnFault::Reject,
-        when: Vec::new(),
-        span,
-    }
-}
-
-fn conditions(node: Node<'_>, problems: &mut Problems) -> Vec<Condition> {
-    let mut conditions = Vec::new();
-    for (column, span, node) in node.entries(problems) {
-        let (texts, negated) = if node.is_str() || node.is_array() {
-            (node.strings(problems), false)
-        } else {
-            let Some(mut fields) = node.table(problems) else { continue };
-            let texts = fields.require("not", problems).map_or_else(Vec::new, |node| node.strings(problems));
-            fields.finish(problems);
-            (texts, true)
-        };
-        let texts = texts.into_iter().map(str::to_owned).collect();
-        conditions.push(Condition { column: column.to_owned(), texts, negated, span });
-    }
-    conditions
-}
-
-fn names(node: Node<'_>, problems: &mut Problems) -> Vec<(String, Span)> {
+pub(super) fn names(node: Node<'_>, problems: &mut Problems) -> Vec<(String, Span)> {
     if node.is_str() {
         return spanned(Some(node), problems).into_iter().collect();
     }
     node.list(problems).into_iter().filter_map(|item| spanned(Some(item), problems)).collect()
 }
 
-fn spanned(node: Option<Node<'_>>, problems: &mut Problems) -> Option<(String, Span)> {
+pub(super) fn spanned(node: Option<Node<'_>>, problems: &mut Problems) -> Option<(String, Span)> {
     let node = node?;
     Some((node.str(problems)?.to_owned(), node.span()))
 }
 
-fn choice<T: Copy>(node: Option<Node<'_>>, known: &[(&str, T)], problems: &mut Problems) -> Option<T> {
+pub(super) fn choice<T: Copy>(node: Option<Node<'_>>, known: &[(&str, T)], problems: &mut Problems) -> Option<T> {
     let node = node?;
     let text = node.str(problems)?;
     let found = known.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
@@ -399,29 +306,6 @@ fn choice<T: Copy>(node: Option<Node<'_>>, known: &[(&str, T)], problems: &mut P
         problems.add(&node.span(), format!("expected one of {}, found `{text}`", names.join(", ")), help);
     }
     found
-}
-
-/// Encodings that extracts come in; others are known by their names on the web.
-const ENCODINGS: [&str; 5] = ["utf-8", "windows-1252", "iso-8859-1", "utf-16le", "utf-16be"];
-
-fn encoding(node: Node<'_>, problems: &mut Problems) -> Option<&'static encoding_rs::Encoding> {
-    let name = node.str(problems)?;
-    let known = encoding_rs::Encoding::for_label(name.as_bytes());
-    if known.is_none() {
-        let help = did_you_mean(name, ENCODINGS).or_else(|| Some(format!("known are {}", ENCODINGS.join(", "))));
-        problems.add(&node.span(), format!("`{name}` is no encoding"), help);
-    }
-    known
-}
-
-fn ascii(node: Node<'_>, problems: &mut Problems) -> Option<u8> {
-    match node.str(problems)?.as_bytes() {
-        [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r') => Some(*byte),
-        _ => {
-            problems.add(&node.span(), "expected one ASCII character, not a line break", None);
-            None
-        }
-    }
 }
 
 fn read_lookups(mapping: &mut Mapping, problems: &mut Problems) {

@@ -16,6 +16,7 @@ use chrono_tz::Tz;
 
 use super::lookup::Lookup;
 use super::model::Ambiguous;
+use super::number::NumberStyle;
 use super::word::Codes;
 use crate::finding::shape;
 
@@ -38,6 +39,8 @@ pub enum Convert {
     Integer,
     /// A decimal number.
     Decimal(Scale),
+    /// A decimal number of another style than `-1234.56`.
+    Styled(Scale, NumberStyle),
     /// A calendar date.
     Date(DateFormat),
     /// A date and time.
@@ -99,6 +102,7 @@ impl PartialEq for Convert {
             (Self::Lookup(a), Self::Lookup(b)) => Arc::ptr_eq(a, b),
             (Self::Choice(a), Self::Choice(b)) => a == b,
             (Self::Decimal(a), Self::Decimal(b)) => a == b,
+            (Self::Styled(a, style), Self::Styled(b, other)) => a == b && style == other,
             (Self::Date(a), Self::Date(b)) => a == b,
             (Self::DateTime(a, za, ma), Self::DateTime(b, zb, mb)) => a == b && za == zb && ma == mb,
             _ => false,
@@ -127,6 +131,15 @@ impl Convert {
                 Misread::new("malformed_integer", &format!("a whole number of at most {DIGITS_MAX} digits"), text)
             }),
             Self::Decimal(scale) => scale.read(text).map(Cell::Number),
+            Self::Styled(scale, style) => {
+                let misread = || Misread::new("malformed_number", &format!("a number as {}", style.example()), text);
+                let number = style.rewrite(text).ok_or_else(misread)?;
+                match scale.read(number.text()) {
+                    // Of the text as it stands, not as it was rewritten.
+                    Err(error) if error.code == "malformed_number" => Err(misread()),
+                    read => read.map(Cell::Number),
+                }
+            }
             Self::Date(format) => match format.date(text) {
                 Some(date) => Ok(Cell::Number(i64::from(days(date)))),
                 None => Err(Misread::new("malformed_date", &format!("a date as {}", format.pattern), text)),
@@ -228,7 +241,7 @@ impl Scale {
     }
 
     /// Reads a decimal number.
-    fn read(self, text: &[u8]) -> Result<i64, Misread> {
+    pub(crate) fn read(self, text: &[u8]) -> Result<i64, Misread> {
         let misread = || {
             let expected = if self.shift == 0 { "a decimal number" } else { "an amount in pence" };
             Misread::new("malformed_number", expected, text)
@@ -413,7 +426,7 @@ impl DateFormat {
         self.fixed?.days(text)
     }
 
-    fn date(&self, text: &[u8]) -> Option<NaiveDate> {
+    pub(crate) fn date(&self, text: &[u8]) -> Option<NaiveDate> {
         match &self.parts {
             Some(parts) => Some(read_parts(parts, text)?.0),
             None => NaiveDate::parse_from_str(std::str::from_utf8(text).ok()?, &self.pattern).ok(),

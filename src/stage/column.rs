@@ -204,7 +204,9 @@ impl Values {
             Convert::Text => Self::Text(Vec::new()),
             Convert::Lookup(_) | Convert::Choice(_) => Self::Code(Vec::new()),
             Convert::Date(_) => Self::Date(Vec::new()),
-            Convert::Integer | Convert::Decimal(_) | Convert::DateTime(..) => Self::Number(Vec::new()),
+            Convert::Integer | Convert::Decimal(_) | Convert::Styled(..) | Convert::DateTime(..) => {
+                Self::Number(Vec::new())
+            }
         }
     }
 

@@ -12,10 +12,11 @@ use hashbrown::HashSet;
 use rayon::prelude::*;
 
 use super::reading::{ReadRegion, TableReading};
+use super::reshape::{RowSink, text_of};
 use super::spill::Spill;
 use super::{SameKey, StageError};
 use crate::extract::record::{RecordSink, Unreadable};
-use crate::extract::region;
+use crate::mapping::plan::{Input, TablePlan};
 
 /// The fingerprints of a piece, written away.
 #[derive(Debug, Clone, Copy)]
@@ -159,14 +160,9 @@ fn fetch(reading: &TableReading<'_>, spans: &[Range<u32>], rows: &[(u32, u32)]) 
     let found: Vec<Vec<_>> = wanted
         .into_par_iter()
         .map(|(number, rows)| {
-            let (file, region) = reading.regions[number];
-            let header = &reading.files[file].header;
-            let plan = reading.plan;
-            let names = plan.key_columns.iter().map(|column| &*plan.reads[*column].name);
-            let key = names.filter_map(|name| header.iter().position(|known| known == name)).collect();
-            let mut fetch = Fetch { next: spans[number].start, rows, key, found: Vec::new() };
-            let shape = reading.shape(file);
-            region::read(&reading.files[file], region, &shape, &mut Vec::new(), &mut fetch)?;
+            let cells = &reading.files.cells[reading.files.regions[number].0];
+            let mut fetch = Fetch { next: spans[number].start, rows, plan: reading.plan, cells, found: Vec::new() };
+            reading.files.read(number, &mut Vec::new(), &mut fetch)?;
             Ok(fetch.found)
         })
         .collect::<Result<_, StageError>>()?;
@@ -185,8 +181,25 @@ struct Found {
 struct Fetch<'r> {
     next: u32,
     rows: &'r [(u32, u32)],
-    key: Vec<usize>,
+    plan: &'r TablePlan,
+    /// Where the columns that are read lie.
+    cells: &'r [usize],
     found: Vec<Found>,
+}
+
+impl Fetch<'_> {
+    /// The key of a record; where a part of it is made of other texts, the cells that it is made of.
+    fn key(&self, record: &ByteRecord) -> Vec<Vec<u8>> {
+        if self.plan.key.iter().any(Input::is_made) {
+            return self.plan.key_columns.iter().map(|column| record[self.cells[*column]].to_vec()).collect();
+        }
+        let trim = self.plan.dialect.trim;
+        self.plan
+            .key
+            .iter()
+            .map(|input| text_of(record, self.cells, input, trim).unwrap_or_default().to_vec())
+            .collect()
+    }
 }
 
 impl RecordSink for Fetch<'_> {
@@ -195,13 +208,19 @@ impl RecordSink for Fetch<'_> {
             && row == self.next
         {
             self.rows = &self.rows[1..];
-            let key = self.key.iter().map(|cell| cells[*cell].to_vec()).collect();
+            let key = self.key(cells);
             self.found.push(Found { row, account, key, record: cells.clone() });
         }
         self.next += 1;
     }
 
     fn quarantine(&mut self, _line: u64, _why: Unreadable, _bytes: &[u8]) {
+        self.next += 1;
+    }
+}
+
+impl RowSink for Fetch<'_> {
+    fn skip(&mut self, _line: u64) {
         self.next += 1;
     }
 }

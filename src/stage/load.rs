@@ -11,14 +11,16 @@ use super::accounts::Accounts;
 use super::column::Slice;
 use super::duplicates::{self, Same};
 use super::faults::FaultKinds;
+use super::joined::Reference;
 use super::keys::{KeyBytes, KeyIndex, NO_ROW, Place};
 use super::partition::StagedTable;
 use super::piece::PieceRows;
 use super::reading::{Joined, Partitions, Piece, ReadRegion, TableReading};
+use super::reshape::TableFiles;
 use super::rows::{Rows, Stretch};
 use super::saved::{self, SavedStage};
 use super::spill::Storage;
-use super::{Stage, StageError, Stray, TableStage};
+use super::{Naming, Stage, StageError, Stray, TableStage};
 use crate::account::AccountKey;
 use crate::extract::{self, ExtractError, SourceFile};
 use crate::mapping::Problem;
@@ -38,7 +40,7 @@ pub fn find_sources(plan: &Plan, directory: &Path, missing: MissingFiles) -> Res
     let mut sources = Vec::with_capacity(plan.tables.len());
     let mut problems: Vec<Problem> = Vec::new();
     for (number, table) in plan.tables.iter().enumerate() {
-        let files = match extract::find_files(directory, &table.name, &table.files, &table.dialect) {
+        let files = match extract::find_files(directory, &table.name, &table.files, &table.dialect, &table.header) {
             Err(ExtractError::NoFile { .. }) if missing == MissingFiles::AreEmpty => Vec::new(),
             found => found?,
         };
@@ -97,6 +99,8 @@ pub fn load(
         bytes: sources.iter().flatten().map(|file| file.bytes).sum(),
         sources,
         indexes: plan.tables.iter().map(|_| None).collect(),
+        references: plan.tables.iter().map(|_| Vec::new()).collect(),
+        used_again: vec![false; plan.tables.len()],
         staged: plan.tables.iter().map(|_| None).collect(),
     };
     let known = reuse.map(|reuse| loading.use_again(reuse)).transpose()?.flatten();
@@ -109,9 +113,11 @@ pub fn load(
         let unread = (0..plan.tables.len()).filter(|at| levels[*at] == level && loading.staged[*at].is_none());
         let unread: Vec<usize> = unread.collect();
         loading.open_indexes(&unread)?;
+        loading.read_references(&unread)?;
         loading.read_tables(&unread, partitions)?;
         loading.drop_indexes(level, &levels);
     }
+    loading.settle_joined();
     let tables = std::mem::take(&mut loading.staged).into_iter().flatten().collect();
     drop(loading);
     Ok(Stage { plan: plan.clone(), tables, accounts, partitions, kinds: kinds.into_list().into() })
@@ -125,6 +131,10 @@ struct Loading<'l> {
     bytes: u64,
     sources: Vec<Vec<SourceFile>>,
     indexes: Vec<Option<KeyIndex>>,
+    /// By table and join.
+    references: Vec<Vec<Arc<Reference>>>,
+    /// By table: whether it is one of an earlier build.
+    used_again: Vec<bool>,
     staged: Vec<Option<Arc<TableStage>>>,
 }
 
@@ -144,9 +154,10 @@ impl Loading<'_> {
             return Ok(None);
         }
         for (number, sources) in self.sources.iter().enumerate().filter(|(number, _)| reuse.usable[*number]) {
-            let table = reuse.saved.table(number, sources, &self.staging.storage)?;
+            let table = reuse.saved.table((number, &self.plan.tables[number]), sources, &self.staging.storage)?;
             (self.staging.advanced)(sources.iter().map(|file| file.bytes).sum());
             self.staged[number] = Some(Arc::new(table));
+            self.used_again[number] = true;
         }
         Ok(Some((reuse.saved.accounts, reuse.saved.partitions)))
     }
@@ -164,13 +175,16 @@ impl Loading<'_> {
     /// Reads the accounts and ranks them by their names.
     fn read_accounts(&mut self) -> Result<(Accounts, Partitions), StageError> {
         let root = self.root();
+        self.read_references(&[root])?;
         let reading = self.reading(root)?;
         let (mut regions, kept): (Vec<ReadRegion>, Vec<Vec<RootPiece>>) = reading
+            .files
             .regions
             .par_iter()
-            .map(|&(file, region)| {
+            .enumerate()
+            .map(|(number, (_, region))| {
                 let mut kept = Vec::new();
-                let read = reading.read((file, region), |stretch, rows| {
+                let read = reading.read(number, |stretch, rows| {
                     let (piece, rows) = self.name_rows(&reading, stretch, rows)?;
                     kept.push(rows);
                     Ok(piece)
@@ -232,11 +246,11 @@ impl Loading<'_> {
         let mut jobs: Vec<(usize, usize)> = readings
             .iter()
             .enumerate()
-            .flat_map(|(table, reading)| (0..reading.regions.len()).map(move |region| (table, region)))
+            .flat_map(|(table, reading)| (0..reading.files.regions.len()).map(move |region| (table, region)))
             .collect();
         // A file that must be read from its start is one region: it goes first, so that nobody waits for it at the end.
         let bytes = |(table, region): (usize, usize)| {
-            let (_, region) = readings[table].regions[region];
+            let (_, region) = readings[table].files.regions[region];
             region.end - region.start
         };
         jobs.sort_by_key(|job| std::cmp::Reverse(bytes(*job)));
@@ -245,8 +259,7 @@ impl Loading<'_> {
             let mut read = Vec::new();
             while let Some(&(table, region)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let reading = &readings[table];
-                let done =
-                    reading.read(reading.regions[region], |stretch, rows| reading.write(stretch, rows, partitions))?;
+                let done = reading.read(region, |stretch, rows| reading.write(stretch, rows, partitions))?;
                 (self.staging.advanced)(bytes((table, region)));
                 read.push(((table, region), done));
             }
@@ -261,7 +274,7 @@ impl Loading<'_> {
             .iter()
             .zip(readings)
             .map(|(table, reading)| {
-                let regions = read.by_ref().take(reading.regions.len()).collect();
+                let regions = read.by_ref().take(reading.files.regions.len()).collect();
                 (*table, reading, regions)
             })
             .collect();
@@ -280,9 +293,62 @@ impl Loading<'_> {
     }
 
     fn reading(&self, table: usize) -> Result<TableReading<'_>, StageError> {
-        let sources = self.sources[table].clone();
         let plan = (table, &self.plan.tables[table]);
-        TableReading::new(plan, sources, &self.indexes, &self.staging.storage, self.kinds)
+        TableReading::new(plan, self.files(table)?, &self.indexes, &self.staging.storage, self.kinds)
+    }
+
+    /// The files of a table whose references are there.
+    fn files(&self, table: usize) -> Result<TableFiles<'_>, StageError> {
+        TableFiles::new(&self.plan.tables[table], self.sources[table].clone(), self.references[table].clone())
+    }
+
+    /// Reads what the joins of `tables` find, each from the files of its table.
+    fn read_references(&mut self, tables: &[usize]) -> Result<(), StageError> {
+        for &table in tables {
+            let joins = self.plan.tables[table].reshape.iter().flat_map(|reshape| &reshape.joins).count();
+            for number in self.references[table].len()..joins {
+                let plan = self.plan.clone();
+                let Some(join) = plan.tables[table].reshape.as_ref().map(|reshape| &reshape.joins[number]) else {
+                    break;
+                };
+                // The other table comes before this one, so that this ends.
+                self.read_references(&[join.table])?;
+                let reference = Reference::read(join, &self.files(join.table)?)?;
+                self.references[table].push(Arc::new(reference));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the records that no join has found, in tables that are there to be joined.
+    fn settle_joined(&mut self) {
+        for number in 0..self.staged.len() {
+            let plan = &self.plan.tables[number];
+            let Some(table) = self.staged[number].as_mut().and_then(Arc::get_mut) else { continue };
+            if plan.has_entities || self.used_again[number] {
+                continue;
+            }
+            if self.plan.tables.iter().any(|other| other.of == Some(number)) {
+                // Rows were made of every record.
+                table.strays.clear();
+                continue;
+            }
+            let mut states = vec![NOT_WANTED; table.rows as usize];
+            for (joining, references) in self.plan.tables.iter().zip(&self.references) {
+                let joins = joining.reshape.iter().flat_map(|reshape| &reshape.joins).zip(references);
+                for (_, reference) in joins.filter(|(join, _)| join.table == number) {
+                    for (row, found) in reference.rows() {
+                        let state = &mut states[row as usize];
+                        *state = (*state).max(if found { FOUND } else { WANTED });
+                    }
+                }
+            }
+            table.strays.retain_mut(|stray| {
+                let state = states[stray.row as usize];
+                stray.wanted = state == WANTED;
+                state != FOUND
+            });
+        }
     }
 
     /// A table all of whose regions have been read.
@@ -308,6 +374,8 @@ impl Loading<'_> {
             torn: Vec::new(),
             duplicates: same.duplicates,
             conflicts: same.conflicts,
+            misses: joined.misses,
+            naming: Naming::new(plan),
             firsts: Vec::new(),
             chunks: Vec::new(),
             spill: reading.spill,
@@ -336,7 +404,7 @@ impl Loading<'_> {
         partitions: Partitions,
     ) -> Result<KeyIndex, StageError> {
         let mut keys = KeyBytes::default();
-        let mut places = Vec::with_capacity(regions.iter().map(|region| region.records as usize).sum());
+        let mut places = Vec::with_capacity(regions.iter().map(|region| region.read.records as usize).sum());
         let mut next = vec![0_u32; partitions.count];
         for (piece, first) in pieces(regions) {
             keys.append(&piece.keys);
@@ -379,6 +447,13 @@ impl Loading<'_> {
         Partitions { shift, count: (accounts.div_ceil(1 << shift) as usize).max(1) }
     }
 }
+
+/// No join asks for records like it.
+const NOT_WANTED: u8 = 0;
+/// A join asks for records like it, and no record has found it.
+const WANTED: u8 = 1;
+/// A record has found it.
+const FOUND: u8 = 2;
 
 /// About how many partitions a large extract has.
 const PARTITIONS: u64 = 256;

@@ -23,12 +23,14 @@ mod batch;
 pub mod column;
 mod duplicates;
 pub mod faults;
+mod joined;
 pub mod keys;
 pub mod lines;
 mod load;
 mod partition;
 mod piece;
 mod reading;
+mod reshape;
 pub mod rows;
 mod saved;
 mod seen;
@@ -40,10 +42,12 @@ use std::sync::Arc;
 use polars::prelude::PolarsError;
 use serde::{Deserialize, Serialize};
 
+use crate::extract::control::Totals;
 use crate::extract::{ExtractError, SourceFile};
 use crate::finding::Cell;
 use crate::mapping::Problem;
-use crate::mapping::plan::Plan;
+use crate::mapping::layout::Repeated;
+use crate::mapping::plan::{Plan, TablePlan};
 use accounts::Accounts;
 use faults::FaultKind;
 use lines::LineIndex;
@@ -52,6 +56,7 @@ use reading::Partitions;
 use rows::Quarantined;
 use spill::Spill;
 
+pub use joined::{JoinMiss, Missed};
 pub use load::{MissingFiles, NameAccounts, Reuse, Staging, find_sources, load};
 pub use partition::{Part, StagedTable};
 pub use saved::{Digests, SavedStage};
@@ -103,8 +108,10 @@ pub struct StagedFile {
     pub rows: u32,
     /// The same, as the reader of records counted them before anything was made of them.
     pub records_read: u64,
-    /// Where they start.
+    /// Where they start; counted in rows, where a record may become several.
     pub lines: LineIndex,
+    /// What its control records are held against.
+    pub totals: Totals,
 }
 
 /// Two records with one key, and the ranks of their accounts; [`keys::NO_ROW`] for none.
@@ -170,6 +177,10 @@ pub struct TableStage {
     pub duplicates: Vec<SameKey>,
     /// Different records with one key.
     pub conflicts: Vec<SameKey>,
+    /// Records that found none of another table, by row.
+    pub misses: Vec<JoinMiss>,
+    /// What the columns of its rows are called in its files.
+    naming: Naming,
     /// The pieces: the number of the record before the first of each.
     firsts: Vec<u32>,
     /// The pieces: the chunk of each partition.
@@ -194,8 +205,49 @@ impl TableStage {
     #[must_use]
     pub fn cell(&self, row: u32, column: Option<Arc<str>>) -> Cell {
         let file = self.file(row);
-        let record = u64::from(row - file.first_row);
-        Cell { file: file.source.name.clone(), record: record + 1, line: file.lines.line(record) + 1, column }
+        let row = u64::from(row - file.first_row);
+        let (record, line) = (row / self.naming.rows, file.lines.line(row) / self.naming.rows);
+        let column = column.map(|column| self.naming.name(column, row, &file.source.header));
+        Cell { file: file.source.name.clone(), record: record + 1, line: line + 1, column }
+    }
+}
+
+/// What the columns of a table's rows are called in its files.
+#[derive(Debug)]
+struct Naming {
+    /// How many rows a record may become.
+    rows: u64,
+    /// For each of them, the columns that are its own, and what they are called in the file.
+    repeated: Vec<Vec<(Arc<str>, Arc<str>)>>,
+    /// Whether the names are the mapping's, because the files have no header.
+    by_position: bool,
+}
+
+impl Naming {
+    fn new(plan: &TablePlan) -> Self {
+        let mut repeated = Vec::new();
+        if let Some(reshape) = &plan.reshape {
+            for group in &reshape.repeat {
+                let named = reshape.repeated.iter().zip(group).filter_map(|(name, cell)| match cell {
+                    Repeated::Column(column, _) => Some((name.as_str().into(), column.as_str().into())),
+                    Repeated::Constant(_) => None,
+                });
+                repeated.push(named.collect());
+            }
+        }
+        Self { rows: plan.rows_per_record() as u64, repeated, by_position: !plan.header.is_empty() }
+    }
+
+    /// What column `name` of `row`, counted from the first of its file, is called there: with its place, where the file
+    /// does not say its name.
+    fn name(&self, name: Arc<str>, row: u64, header: &[String]) -> Arc<str> {
+        let group = self.repeated.get((row % self.rows) as usize).into_iter().flatten();
+        let own = group.clone().find(|(known, _)| *known == name).map(|(_, column)| column.clone());
+        let name = own.unwrap_or(name);
+        match header.iter().position(|known| **known == *name) {
+            Some(at) if self.by_position => format!("{name} [{}]", at + 1).into(),
+            _ => name,
+        }
     }
 }
 

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 use super::column::Slice;
 use super::duplicates::KeyBlock;
 use super::faults::FaultKinds;
+use super::joined::JoinMiss;
 use super::keys::{KeyBytes, KeyIndex, NO_ROW};
 use super::lines::LineIndex;
 use super::piece::{Chunk, PieceRows, lay_out};
+use super::reshape::{ReadRecords, TableFiles};
 use super::rows::{Quarantined, Reading, RowReader, Rows, Stretch, accounts};
 use super::seen::Seen;
 use super::spill::{Spill, Storage};
 use super::{StageError, StagedFile, Torn};
-use crate::extract::SourceFile;
-use crate::extract::record::RecordShape;
-use crate::extract::region::{self, Region};
+use crate::extract::control::Totals;
 use crate::mapping::plan::TablePlan;
 
 /// How accounts are put into partitions.
@@ -31,11 +31,7 @@ pub(super) struct Partitions {
 /// A table being read.
 pub(super) struct TableReading<'p> {
     pub(super) plan: &'p TablePlan,
-    pub(super) files: Vec<SourceFile>,
-    /// (file, region), in order.
-    pub(super) regions: Vec<(usize, Region)>,
-    /// For each file, the cell of each column that is read.
-    cells: Vec<Vec<usize>>,
+    pub(super) files: TableFiles<'p>,
     parents: Vec<Option<&'p KeyIndex>>,
     pub(super) spill: Spill,
     /// The fingerprints of the keys, if the table has one.
@@ -66,10 +62,8 @@ pub(super) struct Piece {
 /// A region, read.
 pub(super) struct ReadRegion {
     pub(super) pieces: Vec<Piece>,
-    /// Physical lines.
-    pub(super) lines: u64,
-    /// Records as the reader of records counted them.
-    pub(super) records: u64,
+    /// What there was to read.
+    pub(super) read: ReadRecords,
 }
 
 /// Where a table's records are, put together from its regions.
@@ -78,60 +72,45 @@ pub(super) struct Joined {
     pub(super) rows: u32,
     /// The rows of every region.
     pub(super) spans: Vec<Range<u32>>,
+    /// Rows that found no record of another table.
+    pub(super) misses: Vec<JoinMiss>,
 }
 
 impl<'p> TableReading<'p> {
     pub(super) fn new(
         (number, plan): (usize, &'p TablePlan),
-        files: Vec<SourceFile>,
+        files: TableFiles<'p>,
         indexes: &'p [Option<KeyIndex>],
         storage: &Storage,
         kinds: &'p FaultKinds,
     ) -> Result<Self, StageError> {
-        let mut regions = Vec::new();
-        let mut cells = Vec::new();
-        for (number, file) in files.iter().enumerate() {
-            let planned = region::plan(file, !plan.dialect.multiline.is_empty())?;
-            regions.extend(planned.into_iter().map(|region| (number, region)));
-            let cell = |name: &str| file.header.iter().position(|known| known == name).unwrap_or(0);
-            cells.push(plan.reads.iter().map(|column| cell(&column.name)).collect());
-        }
         let parents = plan.links.iter().map(|link| indexes[link.parent].as_ref()).collect();
         let keys = if plan.key.is_empty() {
             None
         } else {
-            let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+            let bytes: u64 = files.files.iter().map(|file| file.bytes).sum();
             Some((Seen::new(bytes / RECORD_BYTES), storage.scratch(&format!("{number}.keys"))?))
         };
         let spill = storage.create(&super::rows_name(number))?;
-        Ok(Self { plan, files, regions, cells, parents, spill, keys, kinds })
+        Ok(Self { plan, files, parents, spill, keys, kinds })
     }
 
-    pub(super) fn shape(&self, file: usize) -> RecordShape<'_> {
-        let header = &self.files[file].header;
-        let dialect = &self.plan.dialect;
-        let multiline =
-            dialect.multiline.iter().filter_map(|(name, _)| header.iter().position(|known| known == name)).collect();
-        RecordShape { dialect, cells: header.len(), multiline }
-    }
-
-    /// Reads a region; `take` makes a piece of each stretch of it.
+    /// Reads region `number`; `take` makes a piece of each stretch of it.
     pub(super) fn read(
         &self,
-        (file, region): (usize, Region),
+        number: usize,
         take: impl FnMut(Stretch, Rows) -> Result<Piece, StageError>,
     ) -> Result<ReadRegion, StageError> {
         let reading = Reading {
             plan: self.plan,
-            cells: &self.cells[file],
+            cells: &self.files.cells[self.files.regions[number].0],
             parents: &self.parents,
             seen: self.keys.as_ref().map(|(seen, _)| seen),
             kinds: self.kinds,
         };
         let mut reader = RowReader::new(reading, take);
-        let mut buffer = Vec::new();
-        let read = region::read(&self.files[file], region, &self.shape(file), &mut buffer, &mut reader)?;
-        Ok(ReadRegion { pieces: reader.finish()?, lines: read.lines, records: read.records })
+        let read = self.files.read(number, &mut Vec::new(), &mut reader)?;
+        Ok(ReadRegion { pieces: reader.finish()?, read })
     }
 
     /// Writes the rows of a stretch away, each into the partition of its account.
@@ -210,22 +189,34 @@ impl<'p> TableReading<'p> {
 
     /// Numbers the records of all regions; what is kept of them counts from the table's first record afterwards.
     pub(super) fn join(&self, regions: &mut [ReadRegion]) -> Result<Joined, StageError> {
-        let mut files: Vec<StagedFile> = Vec::with_capacity(self.files.len());
+        let mut files: Vec<StagedFile> = Vec::with_capacity(self.files.files.len());
         let mut spans = Vec::with_capacity(regions.len());
+        let mut misses = Vec::new();
         let (mut row, mut lines) = (0_u64, 0);
-        for (&(file, _), region) in self.regions.iter().zip(regions) {
+        let rows_per_record = self.plan.rows_per_record() as u64;
+        for (&(file, _), region) in self.files.regions.iter().zip(regions) {
             if file == files.len() {
-                let source = self.files[file].clone();
+                let source = self.files.files[file].clone();
                 lines = source.header_lines;
                 let first_row = row as u32;
-                files.push(StagedFile { source, first_row, rows: 0, records_read: 0, lines: LineIndex::default() });
+                files.push(StagedFile {
+                    source,
+                    first_row,
+                    rows: 0,
+                    records_read: 0,
+                    lines: LineIndex::default(),
+                    totals: Totals::default(),
+                });
             }
             let staged = &mut files[file];
-            staged.records_read += region.records;
+            staged.records_read += region.read.records;
+            staged.totals.append(std::mem::take(&mut region.read.totals), lines);
+            let found = std::mem::take(&mut region.read.misses).into_iter();
+            misses.extend(found.map(|miss| JoinMiss { row: row as u32 + miss.row, ..miss }));
             let first = row;
             for piece in &mut region.pieces {
                 let base = row as u32;
-                staged.lines.append(&piece.stretch.lines, row - u64::from(staged.first_row), lines);
+                staged.lines.append(&piece.stretch.lines, row - u64::from(staged.first_row), lines * rows_per_record);
                 staged.rows += piece.stretch.records;
                 row += u64::from(piece.stretch.records);
                 if row >= u64::from(NO_ROW) {
@@ -241,9 +232,9 @@ impl<'p> TableReading<'p> {
                 }
             }
             spans.push(first as u32..row as u32);
-            lines += region.lines;
+            lines += region.read.lines;
         }
-        Ok(Joined { files, rows: row as u32, spans })
+        Ok(Joined { files, rows: row as u32, spans, misses })
     }
 }
 

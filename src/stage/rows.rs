@@ -16,9 +16,10 @@ use super::faults::FaultKinds;
 use super::keys::{KeyBytes, KeyIndex, NO_ROW, Place};
 use super::lines::LineIndex;
 use super::reading::Piece;
+use super::reshape::{NOT_FOUND, RowSink};
 use super::seen::Seen;
 use crate::extract::record::{RecordSink, Unreadable};
-use crate::mapping::plan::{Input, Leaf, TablePlan};
+use crate::mapping::plan::{Input, Leaf, TablePlan, Template};
 use crate::mapping::value::{CODE_BASE, Cell, Convert, Misread, integer};
 use crate::mapping::word::{Codes, WORD_BYTES_MAX};
 
@@ -216,15 +217,20 @@ fn render(plan: &TablePlan, batch: &Batch, record: usize) -> Vec<Option<String>>
     let mut rendered: Vec<Vec<Option<String>>> = vec![Vec::new(); record + 1];
     for template in &plan.templates {
         let texts = Texts { batch, rendered: &rendered };
-        let context: std::collections::BTreeMap<&str, String> = template
-            .variables
-            .iter()
-            .map(|(name, input)| {
-                let text = texts.of(record, input).unwrap_or_default();
-                (name.as_str(), String::from_utf8_lossy(text).into_owned())
-            })
-            .collect();
-        let text = template.environment.get_template("expr").and_then(|found| found.render(context)).ok();
+        let text = match template {
+            Template::Expression { environment, variables } => {
+                let context: std::collections::BTreeMap<&str, String> = variables
+                    .iter()
+                    .map(|(name, input)| {
+                        let text = texts.of(record, input).unwrap_or_default();
+                        (name.as_str(), String::from_utf8_lossy(text).into_owned())
+                    })
+                    .collect();
+                environment.get_template("expr").and_then(|found| found.render(context)).ok()
+            }
+            Template::Sides { debit, credit, style } => style
+                .one_side(texts.of(record, debit).unwrap_or_default(), texts.of(record, credit).unwrap_or_default()),
+        };
         rendered[record].push(text);
     }
     rendered.swap_remove(record)
@@ -246,7 +252,14 @@ impl<'b> Texts<'b> {
     {
         match input {
             Input::Cell(column) => Some(self.batch.text(record, *column).bytes()),
-            Input::Template(number) => self.rendered[record].get(*number)?.as_ref().map(String::as_bytes),
+            Input::Template(number) | Input::Sides(number) => {
+                self.rendered[record].get(*number)?.as_ref().map(String::as_bytes)
+            }
+            Input::Joined(column) => Some(self.batch.text(record, *column).bytes()).filter(|text| *text != NOT_FOUND),
+            Input::Cut(input, cuts) => {
+                let text = self.of(record, input)?;
+                Some(cuts.iter().fold(text, |text, cut| cut.of(text)))
+            }
             Input::Lookup(input, lookup, column) => {
                 let text = self.of(record, input)?;
                 if text.is_empty() {
@@ -379,6 +392,13 @@ fn read(leaf: &Leaf, arena: &mut Arena, text: Option<&[u8]>) -> Result<Stored, M
         None => {
             let (code, message) = match leaf.input {
                 Input::Template(_) => ("template_failed", "the template fails on this record"),
+                Input::Sides(_) => (
+                    "debit_and_credit",
+                    "expected an amount on one side, debit or credit, and none or zero on the other",
+                ),
+                Input::Joined(_) => {
+                    ("no_matching_record", "no record, or more than one, fits what the mapping joins here")
+                }
                 _ => ("unknown_code", "a code of its lookup was expected"),
             };
             return Err(Misread { code, message: message.to_owned() });
@@ -433,6 +453,13 @@ impl<T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RecordSink for RowRea
         self.stretch.lines.note(u64::from(self.stretch.records), line);
         let bytes = bytes[..bytes.len().min(QUARANTINE_BYTES_MAX)].to_vec();
         self.stretch.quarantined.push(Quarantined { row: self.stretch.records, why, bytes });
+        self.stretch.records += 1;
+    }
+}
+
+impl<T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RowSink for RowReader<'_, T> {
+    fn skip(&mut self, line: u64) {
+        self.stretch.lines.note(u64::from(self.stretch.records), line);
         self.stretch.records += 1;
     }
 }

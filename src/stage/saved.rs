@@ -30,14 +30,16 @@ use super::piece::Chunk;
 use super::reading::Partitions;
 use super::rows::Quarantined;
 use super::spill::Storage;
-use super::{SameKey, Stage, StageError, StagedFile, Stray, TableStage, Torn};
+use super::{JoinMiss, Naming, SameKey, Stage, StageError, StagedFile, Stray, TableStage, Torn};
 use crate::account::Digest;
+use crate::extract::control::Totals;
 use crate::extract::{self, SourceFile};
+use crate::mapping::plan::{Plan, TablePlan};
 
 /// The name of a stage's description.
 const NAME: &str = "stage.description";
 /// Says what the file is, and by which version of slipway it was written: nothing else can read it.
-const MAGIC: &str = concat!("slipway stage ", env!("CARGO_PKG_VERSION"), " 1\n");
+const MAGIC: &str = concat!("slipway stage ", env!("CARGO_PKG_VERSION"), " 2\n");
 
 /// A stage as an earlier build left it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,6 +61,7 @@ struct SavedTable {
     torn: Vec<Torn>,
     duplicates: Vec<SameKey>,
     conflicts: Vec<SameKey>,
+    misses: Vec<JoinMiss>,
     firsts: Vec<u32>,
     chunks: Vec<Vec<Chunk>>,
 }
@@ -72,6 +75,7 @@ struct SavedFile {
     rows: u32,
     records_read: u64,
     lines: LineIndex,
+    totals: Totals,
 }
 
 /// What tells without reading it that a file is the one it was: no program can set the time of its last change.
@@ -109,17 +113,12 @@ impl SavedStage {
         (saved.plan == plan.0).then_some(saved)
     }
 
-    /// Which of the tables, whose files are now `sources`, can be used again; and the digests of files found on the way.
-    ///
-    /// `parents` tells the tables in which a table's records find theirs.
-    pub fn usable(
-        &self,
-        sources: &[Vec<SourceFile>],
-        parents: impl Fn(usize) -> Vec<usize>,
-    ) -> Result<(Vec<bool>, Digests), StageError> {
+    /// Which of the tables of `plan`, whose files are now `sources`, can be used again; and the digests of files found on
+    /// the way.
+    pub fn usable(&self, sources: &[Vec<SourceFile>], plan: &Plan) -> Result<(Vec<bool>, Digests), StageError> {
         let mut digests = Digests::new();
         let mut usable: Vec<bool> = Vec::with_capacity(sources.len());
-        for (number, (table, files)) in self.tables.iter().zip(sources).enumerate() {
+        for (table, files) in self.tables.iter().zip(sources) {
             let mut same = table.files.len() == files.len();
             for (saved, file) in table.files.iter().zip(files) {
                 let digest = if Stamp::of(&file.path) == Some(saved.stamp) {
@@ -130,17 +129,17 @@ impl SavedStage {
                 same &= saved.name == file.name && digest.0 == saved.digest;
                 digests.insert(file.path.clone(), digest);
             }
-            // Parents have lower numbers: see `Plan::tables`.
-            usable.push(same && parents(number).iter().all(|parent| usable[*parent]));
+            usable.push(same);
         }
         usable.resize(sources.len(), false);
+        drop_dependent(&mut usable, plan);
         Ok((usable, digests))
     }
 
     /// Takes table `number` out, whose files are now `sources`.
     pub(super) fn table(
         &mut self,
-        number: usize,
+        (number, plan): (usize, &TablePlan),
         sources: &[SourceFile],
         storage: &Storage,
     ) -> Result<TableStage, StageError> {
@@ -151,6 +150,7 @@ impl SavedStage {
             rows: file.rows,
             records_read: file.records_read,
             lines: file.lines,
+            totals: file.totals,
         });
         Ok(TableStage {
             files: files.collect(),
@@ -160,10 +160,34 @@ impl SavedStage {
             torn: std::mem::take(&mut saved.torn),
             duplicates: std::mem::take(&mut saved.duplicates),
             conflicts: std::mem::take(&mut saved.conflicts),
+            misses: std::mem::take(&mut saved.misses),
+            naming: Naming::new(plan),
             firsts: std::mem::take(&mut saved.firsts),
             chunks: std::mem::take(&mut saved.chunks),
             spill: storage.open(&super::rows_name(number))?,
         })
+    }
+}
+
+/// Of the tables that are the same, drops those that need one that is not; and those that are there to be joined, if one
+/// that joins them is read again, since which of their records are found is known from that.
+fn drop_dependent(usable: &mut [bool], plan: &Plan) {
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for number in 0..usable.len() {
+            let needed = plan.tables[number].needs().all(|needed| usable[needed]);
+            let joined = !plan.tables[number].has_entities
+                && plan
+                    .tables
+                    .iter()
+                    .zip(usable.iter())
+                    .any(|(other, usable)| !usable && other.needs().any(|needed| needed == number));
+            if usable[number] && (!needed || joined) {
+                usable[number] = false;
+                changed = true;
+            }
+        }
     }
 }
 
@@ -206,6 +230,7 @@ impl Stage {
                     rows: file.rows,
                     records_read: file.records_read,
                     lines: file.lines.clone(),
+                    totals: file.totals.clone(),
                 });
             }
             tables.push(SavedTable {
@@ -216,6 +241,7 @@ impl Stage {
                 torn: table.torn.clone(),
                 duplicates: table.duplicates.clone(),
                 conflicts: table.conflicts.clone(),
+                misses: table.misses.clone(),
                 firsts: table.firsts.clone(),
                 chunks: table.chunks.clone(),
             });

@@ -26,3 +26,15 @@ bench:
 # The hot loops one by one
 bench-micro:
     cargo bench --bench micro
+
+# The rate at the target's side of the wire, for a minute at each of 20, 100 and 500 a second
+bench-rate:
+    cargo bench --bench wire -- rate
+
+# Accounts a second without a limit, beside what wrk reaches with the same bodies at the same sandbox
+bench-submit:
+    cargo bench --bench wire -- throughput
+
+# 20,000 accounts at the full mix of faults with random kills; prints what became of each. Takes some minutes
+soak accounts="20000" kills="40" seed="1":
+    cargo bench --bench wire -- soak --accounts {{accounts}} --kills {{kills}} --seed {{seed}}

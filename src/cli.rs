@@ -331,6 +331,10 @@ pub struct SandboxArgs {
     /// An import ends about this long after it was accepted, however often it is read
     #[arg(long, value_name = "TIME", conflicts_with = "import_polls")]
     pub import_time: Option<Span>,
+    /// A file of faults (TOML): resets, HTML pages, storms of 429, broken and slow bodies, outages, odd statuses; the flags
+    /// below go over it
+    #[arg(long, value_name = "FILE", help_heading = "Faults")]
+    pub faults: Option<PathBuf>,
     /// Every reply takes at least this long
     #[arg(long, value_name = "TIME", help_heading = "Faults")]
     pub latency: Option<Span>,

@@ -270,8 +270,12 @@ pub struct Stop {
     pub rejected: Share,
     /// More than this share refused or errored, of those tried, once 100 were tried.
     pub failed: Share,
-    /// This many outages in a row.
+    /// This many failures in a row.
     pub consecutive_failures: u32,
+    /// How long a run waits for a target that has gone away.
+    pub give_up_after: Duration,
+    /// This many accounts in a row refused for the same causes.
+    pub identical_refusals: u32,
     /// No creates after this time of day in Great Britain.
     pub until: Option<TimeOfDay>,
 }
@@ -382,6 +386,9 @@ impl Project {
                 rejected: stop.rejected.unwrap_or(default("5%")?),
                 failed: stop.failed.unwrap_or(default("5%")?),
                 consecutive_failures: stop.consecutive_failures.unwrap_or(20),
+                give_up_after: stop.give_up_after.map_or(Duration::from_mins(5), |span| span.0),
+                identical_refusals: at_least_one("stop.identical_refusals", stop.identical_refusals.unwrap_or(20))?
+                    .get() as u32,
                 until: stop.until,
             },
         })

@@ -26,7 +26,7 @@
 //! | [`sandbox`], [`generate`] | a target and extracts to practise with |
 //! | [`commands`] | one file a command; [`cli`] is what can be typed, [`config`] what it resolves to |
 //! | [`console`], [`progress`], [`logging`] | what is said, and where |
-//! | [`error`], [`exit_code`], [`interrupt`], [`clock`] | how a command ends; signals; time |
+//! | [`error`], [`exit_code`], [`interrupt`], [`clock`], [`cut`] | how a command ends; signals; time; where a test ends it |
 //!
 //! Stages do not call each other; `commands` wires them. One exception: `submit` drives the ledger and the target
 //! itself, because claim, send and record must not be pulled apart. All SQL is in `ledger`, all HTTP in `target` (and its
@@ -41,6 +41,7 @@ pub mod commands;
 pub mod config;
 pub mod console;
 pub mod contract;
+pub mod cut;
 pub mod drift;
 pub mod error;
 pub mod exit_code;

@@ -5,7 +5,9 @@
 mod book;
 mod build;
 mod demo;
+mod faults;
 mod forms;
+mod kill;
 mod layering;
 mod ledgers;
 mod lint;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::resume::{FAST, Sandbox, project};
+use crate::support::night::{FAST, Sandbox, project};
 use crate::support::{Project, text};
 
 /// The API key of these tests. It opens nothing but the sandbox.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::resume::{FAST, Sandbox, project};
+use crate::support::night::{FAST, Sandbox, project};
 use crate::support::text;
 
 const WRAPPED: [&str; 2] = ["--set", "target.envelope=wrapped"];

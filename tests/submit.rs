@@ -1,160 +1,15 @@
 //! Submission against the sandbox: what ends up at the target, whatever goes wrong on the way.
 
-use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDate;
-use slipway::account::{AccountKey, Digest};
+use slipway::account::Digest;
 use slipway::interrupt::Interrupt;
+use slipway::ledger::State;
 use slipway::ledger::operate::RetrySelection;
-use slipway::ledger::{
-    BuildStart, BuiltAccount, Ledger, PayloadPlace, RunId, RunStart, State, TargetIdentity, Verdict,
-};
-use slipway::progress::Progress;
-use slipway::reconcile;
-use slipway::sandbox::{self, Chosen, Faults, Pace, RefusalShape, RunningSandbox, SandboxOptions};
-use slipway::submit::{Meters, Payloads, StopReason, SubmitOptions, Summary, Validate, Work, drive};
-use slipway::target::{Auth, Client, ClientOptions, Envelope, TaskParams};
+use slipway::sandbox::{self, Chosen, Faults, Pace, RefusalShape, SandboxOptions};
+use slipway::submit::{StopReason, SubmitOptions, Summary, Validate, Work};
 
-/// No test runs longer against its sandbox than this before it is given up.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A ledger with built accounts, and a sandbox to send them to.
-struct House {
-    _folder: tempfile::TempDir,
-    ledger: Ledger,
-    run: RunId,
-    sandbox: RunningSandbox,
-    payloads: HashMap<Digest, Vec<u8>>,
-}
-
-impl House {
-    fn new(accounts: usize, faults: Faults) -> Self {
-        Self::with(accounts, SandboxOptions { faults, ..SandboxOptions::default() })
-    }
-
-    fn with(accounts: usize, options: SandboxOptions) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let sandbox = sandbox::start(options).unwrap();
-        let target = TargetIdentity { url: sandbox.url.clone(), suppliers: vec!["S".into()] };
-        let mut ledger = Ledger::open(&folder.path().join("ledger.sqlite"), &target).unwrap();
-        let text = || "test".to_owned();
-        let start = RunStart { command: text(), arguments: text(), user: text(), host: text(), version: text() };
-        let run = ledger.begin_run(&start).unwrap();
-        let mut house = Self { _folder: folder, ledger, run, sandbox, payloads: HashMap::new() };
-        let numbers: Vec<_> = (0..accounts).map(|n| (format!("A{n:03}"), payload(&format!("A{n:03}")))).collect();
-        house.build(&numbers);
-        house
-    }
-
-    fn build(&mut self, accounts: &[(String, String)]) {
-        let start = BuildStart {
-            run_date: NaiveDate::from_ymd_opt(2026, 11, 24).unwrap(),
-            wave: None,
-            selection_is_whole: true,
-            inputs: vec![],
-        };
-        let mut writer = self.ledger.begin_build(self.run, &start).unwrap();
-        for (number, payload) in accounts {
-            let digest = Digest::of(payload.as_bytes());
-            self.payloads.insert(digest, payload.clone().into_bytes());
-            let place = PayloadPlace { block_offset: 0, block_bytes: 0, start: 0, bytes: payload.len() as u32 };
-            let verdict = Verdict::Ready { digest, payload: place };
-            let key = AccountKey::new("S", number.as_str());
-            writer.account(&BuiltAccount { key, verdict, findings: &[], supply_points: &[], pence: None }).unwrap();
-        }
-        writer.finish().unwrap();
-    }
-
-    fn drive(&mut self, options: SubmitOptions) -> Summary {
-        self.drive_until(options, &Interrupt::never())
-    }
-
-    fn drive_until(&mut self, options: SubmitOptions, interrupt: &Interrupt) -> Summary {
-        let url = self.sandbox.url.clone();
-        self.drive_at(&url, options, interrupt)
-    }
-
-    fn drive_at(&mut self, url: &str, options: SubmitOptions, interrupt: &Interrupt) -> Summary {
-        let client = Client::new(&ClientOptions {
-            url: url.to_owned(),
-            auth: Auth::None,
-            envelope: Envelope::Bare,
-            timeout: Duration::from_secs(10),
-            max_body_bytes: ClientOptions::DEFAULT_MAX_BODY_BYTES,
-        })
-        .unwrap();
-        let payloads = self.payloads.clone();
-        let payloads: Payloads =
-            Arc::new(move |_, _, digest| payloads.get(digest).cloned().ok_or("no such payload".into()));
-        let meters = Meters { submit: Progress::hidden(), follow: Progress::hidden() };
-        let begun = Instant::now();
-        let summary = drive(&mut self.ledger, self.run, &client, payloads, options, interrupt, &meters).unwrap();
-        assert!(begun.elapsed() < PATIENCE, "{summary:?} after {:?}", begun.elapsed());
-        summary
-    }
-
-    fn count(&self, state: State) -> u64 {
-        self.ledger.count_by_state(None).unwrap().into_iter().find(|(s, _)| *s == state).unwrap().1
-    }
-
-    /// The identities balance, and nothing took effect twice.
-    fn is_sound(&mut self) {
-        let identities = reconcile::reconcile(&mut self.ledger, self.run).unwrap();
-        assert!(reconcile::balances(&identities), "{identities:#?}");
-        for account in self.sandbox.accounts() {
-            assert!(account.effects <= 1, "{account:?}");
-        }
-    }
-
-    /// Every account was processed, by one create that took effect.
-    fn all_processed_once(&mut self, accounts: u64) {
-        assert_eq!(self.count(State::Processed), accounts);
-        self.is_sound();
-        let ours = self.sandbox.accounts();
-        assert_eq!(ours.len() as u64, accounts);
-        for account in ours {
-            assert_eq!((account.effects, account.status.as_deref()), (1, Some("PROCESSED")), "{account:?}");
-            let name = &account.external_account_number;
-            let row = self.ledger.find_accounts(None, name).unwrap().remove(0);
-            assert_eq!(row.kraken_identifier, account.kraken_identifier, "{name}");
-            assert_eq!(row.accepted_digest, account.digest, "{name}");
-        }
-    }
-}
-
-fn payload(number: &str) -> String {
-    format!(r#"{{"external_account_number":"{number}","import_supplier":"S"}}"#)
-}
-
-fn options(work: Work) -> SubmitOptions {
-    SubmitOptions {
-        work,
-        wave: None,
-        limit: None,
-        interval: None,
-        in_flight: 16,
-        attempts: 6,
-        settle: Duration::from_millis(200),
-        task: TaskParams::default(),
-        replies: None,
-        validate: Validate::Never,
-        poll_every: Duration::from_millis(10),
-        follow_for: Duration::from_secs(30),
-        consecutive_failures: 20,
-        failed_percent: None,
-        until: None,
-        first_wait: Duration::from_millis(5),
-        seed: 7,
-        cut: None,
-    }
-}
-
-fn one_in(n: u32) -> Option<NonZeroU32> {
-    NonZeroU32::new(n)
-}
+use crate::support::house::{House, one_in, options, payload};
 
 #[test]
 fn everything_ready_is_created_and_followed_to_its_end() {
@@ -225,6 +80,37 @@ fn no_request_starts_before_the_rate_allows_it() {
         assert!(since >= INTERVAL * n, "request {n} after {since:?}");
     }
     house.all_processed_once(40);
+}
+
+#[test]
+fn the_rate_comes_close_to_its_limit_and_never_exceeds_it() {
+    const LIMIT: u32 = 200;
+    const ACCOUNTS: usize = 450;
+    let mut house = House::new(ACCOUNTS, Faults::default());
+    let interval = Some(Duration::from_secs(1) / LIMIT);
+    let summary = house.drive(SubmitOptions { interval, in_flight: 64, ..options(Work::CreateAndFollow) });
+    assert_eq!(summary.stopped, None);
+    house.all_processed_once(ACCOUNTS as u64);
+    // By the sender's own starts the ceiling holds without tolerance. The ledger keeps milliseconds, rounded down: what
+    // lies within 999 of them lies within a second.
+    let accounts = house.sandbox.accounts();
+    let ids = accounts.iter().map(|a| house.ledger.find_accounts(None, &a.external_account_number).unwrap()[0].id);
+    let mut starts: Vec<i64> = ids
+        .flat_map(|id| house.ledger.attempts(id).unwrap())
+        .map(|attempt| attempt.started_at.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis())
+        .collect();
+    starts.sort_unstable();
+    let within = |first: &i64| starts.iter().filter(|start| (*first..first + 999).contains(start)).count();
+    let most = starts.iter().map(within).max().unwrap();
+    assert!(most <= LIMIT as usize, "{most} started within a second");
+    // At the target they may bunch by what a busy machine delays one request and not another: a tenth.
+    let counts = house.sandbox.counts();
+    assert!(counts.max_per_second <= u64::from(LIMIT + LIMIT / 10), "{counts:?}");
+    // Of the whole seconds, the one in the middle: a machine that stalls for a while does not move it.
+    let mut seconds = counts.per_second[1..counts.per_second.len() - 1].to_vec();
+    seconds.sort_unstable();
+    let middle = seconds[seconds.len() / 2];
+    assert!(seconds.len() >= 4 && middle * 100 >= LIMIT * 98, "{middle} in a second, of {:?}", counts.per_second);
 }
 
 #[test]

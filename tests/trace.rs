@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::resume::{FAST, Sandbox, project};
+use crate::support::night::{FAST, Sandbox, project};
 use crate::support::{Project, text};
 
 fn built() -> Project {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::resume::{FAST, Sandbox, project};
+use crate::support::night::{FAST, Sandbox, project};
 use crate::support::{Project, text};
 
 /// The numbers of the project's accounts in the order of the extract.

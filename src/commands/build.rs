@@ -12,6 +12,7 @@ use crate::cli::BuildArgs;
 use crate::config::Project;
 use crate::console::Console;
 use crate::contract::Contract;
+use crate::cut::{self, CutPoint};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::finding::{Finding, Severity};
@@ -169,6 +170,7 @@ impl Build<'_> {
         }
         writer.block(&blocked)?;
         let wanted: Vec<String> = writer.wanted_payloads()?.iter().map(ToString::to_string).collect();
+        cut::reached(CutPoint::MidBuild);
         let summary = writer.finish()?;
         // Only now that the ledger no longer names them.
         store::prune(&self.project.state.join("payloads"), &wanted)?;
@@ -339,6 +341,7 @@ impl Build<'_> {
             writer.account(&BuiltAccount { key, verdict, findings, supply_points: &points, pence })?;
         }
         tally.unlisted.append(&mut batch.unlisted);
+        cut::reached(CutPoint::MidBuild);
         Ok(())
     }
 

@@ -33,14 +33,16 @@ mod show;
 mod stage_extract;
 mod status;
 mod submission;
+mod submission_outcome;
 mod submit;
 mod trace;
 mod validate;
 mod why;
 
 use crate::cli::{Cli, Command};
-use crate::config::{LogOptions, Project};
+use crate::config::{self, LogOptions, Project};
 use crate::console::Console;
+use crate::cut;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::logging;
@@ -57,6 +59,10 @@ pub fn run(cli: &Cli) -> ExitCode {
 }
 
 fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
+    if let Some(text) = config::cut() {
+        let wrong = |problem| Error::Usage { problem: format!("{}: {problem}", config::CUT_VARIABLE), hint: None };
+        cut::arm(&text).map_err(wrong)?;
+    }
     let project = || Project::load(cli.common.project.as_deref(), &cli.common.set);
     match &cli.command {
         Command::Backup(args) => backup::execute(args, &project()?, console),

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::cli::ReportArgs;
 use crate::config::Project;
 use crate::console::Console;
+use crate::cut::{self, CutPoint};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::ledger::Ledger;
@@ -40,5 +41,6 @@ pub(super) fn write_page(report: &RunReport, file: &Path) -> Result<(), Error> {
     let mut out = BufWriter::new(fs::File::create(&partial).map_err(failed)?);
     report.write_html(&mut out).map_err(failed)?;
     out.into_inner().map_err(|e| failed(e.into_error()))?;
+    cut::reached(CutPoint::MidReport);
     fs::rename(&partial, file).map_err(failed)
 }

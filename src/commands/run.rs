@@ -17,7 +17,8 @@ use crate::target::{Client, TaskParams};
 use super::build::{self, BuildRequest};
 use super::build_outcome::BuildOutcome;
 use super::open_run::OpenRun;
-use super::submission::{self, Outcome, Request};
+use super::submission::{self, Request};
+use super::submission_outcome::Outcome;
 
 /// What a run came to.
 #[derive(Debug, Serialize)]

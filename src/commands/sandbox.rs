@@ -1,7 +1,7 @@
 //! `slipway sandbox`: the embedded target on a port of this machine, until Ctrl-C or SIGTERM.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::num::NonZeroU32;
 
 use serde_json::json;
 
@@ -40,7 +40,6 @@ fn options(args: &SandboxArgs) -> Result<SandboxOptions, Error> {
         Some(Span(whole)) => Pace::Elapsed(whole),
         None => Pace::Polls(args.import_polls),
     };
-    let chosen = |one_in, numbers: &[String]| Chosen { one_in, numbers: numbers.iter().cloned().collect() };
     Ok(SandboxOptions {
         listen: (Ipv4Addr::LOCALHOST, args.port).into(),
         api_key: args.api_key_env.as_ref().map(read_key).transpose()?.flatten(),
@@ -49,13 +48,33 @@ fn options(args: &SandboxArgs) -> Result<SandboxOptions, Error> {
         lists: !args.no_lists,
         pace,
         seed: args.seed,
-        faults: Faults {
-            latency: args.latency.map_or(Duration::ZERO, |Span(latency)| latency),
-            rate: args.rate,
-            unavailable_one_in: args.unavailable_one_in,
-            lost_reply_one_in: args.lost_reply_one_in,
-            imported: chosen(args.imported_one_in, &args.imported),
-            errored: chosen(args.errored_one_in, &args.errored),
-        },
+        faults: faults(args)?,
+    })
+}
+
+/// The file's faults, and what flags say over it.
+fn faults(args: &SandboxArgs) -> Result<Faults, Error> {
+    let file = match &args.faults {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| Error::Input { path: path.clone(), source })?;
+            Faults::parse(&text).map_err(|problem| Error::Usage {
+                problem: format!("{} is no file of faults: {problem}", path.display()),
+                hint: None,
+            })?
+        }
+        None => Faults::default(),
+    };
+    let chosen = |of_file: Chosen, one_in: Option<NonZeroU32>, numbers: &[String]| Chosen {
+        one_in: one_in.or(of_file.one_in),
+        numbers: of_file.numbers.into_iter().chain(numbers.iter().cloned()).collect(),
+    };
+    Ok(Faults {
+        latency: args.latency.map_or(file.latency, |Span(latency)| latency),
+        rate: args.rate.or(file.rate),
+        unavailable_one_in: args.unavailable_one_in.or(file.unavailable_one_in),
+        lost_reply_one_in: args.lost_reply_one_in.or(file.lost_reply_one_in),
+        imported: chosen(file.imported, args.imported_one_in, &args.imported),
+        errored: chosen(file.errored, args.errored_one_in, &args.errored),
+        ..file
     })
 }

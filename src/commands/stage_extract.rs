@@ -9,6 +9,7 @@ use crate::account::Digest;
 use crate::assemble::name_accounts;
 use crate::config::Project;
 use crate::console::Console;
+use crate::cut::{self, CutPoint};
 use crate::error::Error;
 use crate::ledger::Input;
 use crate::mapping::Plan;
@@ -45,6 +46,7 @@ pub(super) fn stage_extract(
     let (stage, digests) = (stage?, digests?);
     tracing::info!(records = stage.tables.iter().map(|table| u64::from(table.rows)).sum::<u64>(), "read the extract");
     extract.check_unchanged()?;
+    cut::reached(CutPoint::MidStage);
     if used_again < plan.tables.len() {
         stage.save(&directory, &made_by, &digests)?;
         // A file written to just now may be saved with the times of its new bytes, of which nothing was read.

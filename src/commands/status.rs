@@ -15,7 +15,7 @@ use crate::ledger::read::{Pace, RunRow};
 use crate::ledger::{Ledger, State};
 
 use super::forecast::Forecast;
-use super::submission::states;
+use super::submission_outcome::states;
 
 /// Runs that are listed.
 const RUNS: usize = 5;

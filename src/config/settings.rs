@@ -41,6 +41,8 @@ pub(super) const KEYS: &[&str] = &[
     "stop.rejected",
     "stop.failed",
     "stop.consecutive_failures",
+    "stop.give_up_after",
+    "stop.identical_refusals",
     "stop.until",
 ];
 
@@ -122,6 +124,8 @@ pub(super) struct StopSettings {
     pub rejected: Option<Share>,
     pub failed: Option<Share>,
     pub consecutive_failures: Option<u32>,
+    pub give_up_after: Option<Span>,
+    pub identical_refusals: Option<u32>,
     pub until: Option<TimeOfDay>,
 }
 

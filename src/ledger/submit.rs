@@ -7,6 +7,7 @@ use rusqlite::types::Null;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use crate::account::{AccountKey, Digest};
+use crate::cut::{self, CutPoint};
 use crate::finding::{Finding, Severity};
 
 use super::build::{Source, insert_finding};
@@ -124,7 +125,7 @@ impl Ledger {
     /// [`LedgerError::Illegal`] if an account can't take its change; then none of them is made.
     pub fn record(&mut self, run: RunId, changes: &[Change]) -> Result<Vec<State>, LedgerError> {
         self.write("record what was sent", |transaction, _| {
-            changes
+            let states = changes
                 .iter()
                 .map(|change| match change {
                     Change::Intent { account, digest, baseline } => {
@@ -137,7 +138,9 @@ impl Ledger {
                     }
                     Change::Outcome(outcome) => write_outcome(transaction, run, outcome),
                 })
-                .collect()
+                .collect();
+            cut::reached(CutPoint::MidCommit);
+            states
         })
     }
 }

@@ -1,4 +1,4 @@
-//! TCP connections that a fault can cut: the request was read, the reply never leaves.
+//! TCP connections that a fault can cut (the request was read, the reply never leaves) or refuse (nobody listens).
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -6,11 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{self, IncomingStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+
+use super::admit::Sandbox;
+use super::schedule::How;
 
 /// The knife of one connection; handlers get it as their connect info.
 #[derive(Clone, Debug, Default)]
@@ -35,12 +39,47 @@ impl Connected<IncomingStream<'_, Listener>> for Cut {
 
 /// Accepts connections that can be cut.
 #[derive(Debug)]
-pub(super) struct Listener(TcpListener);
+pub(super) struct Listener {
+    /// None: an outage refuses connections.
+    open: Option<TcpListener>,
+    address: SocketAddr,
+    sandbox: Arc<Sandbox>,
+}
 
 impl Listener {
+    /// How often it looks whether an outage has begun.
+    const LOOK: Duration = Duration::from_millis(5);
+
     /// Takes over a bound, non-blocking listener; must be called inside a tokio runtime.
-    pub(super) fn new(listener: std::net::TcpListener) -> io::Result<Self> {
-        TcpListener::from_std(listener).map(Self)
+    pub(super) fn new(listener: std::net::TcpListener, sandbox: Arc<Sandbox>) -> io::Result<Self> {
+        let listener = TcpListener::from_std(listener)?;
+        Ok(Self { address: listener.local_addr()?, open: Some(listener), sandbox })
+    }
+
+    fn refuses(&self) -> Option<Duration> {
+        self.sandbox.outage().filter(|(how, _)| *how == How::Refuse).map(|(_, left)| left)
+    }
+
+    /// The next connection, as long as none is to be refused.
+    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            if let Some(left) = self.refuses() {
+                self.open = None;
+                tokio::time::sleep(left).await;
+                continue;
+            }
+            let Some(listener) = &mut self.open else {
+                // Until the system gives the port back.
+                self.open = TcpListener::bind(self.address).await.ok();
+                tokio::time::sleep(Self::LOOK).await;
+                continue;
+            };
+            let may_refuse = self.sandbox.options.faults.outages.iter().any(|outage| outage.how == How::Refuse);
+            tokio::select! {
+                accepted = serve::Listener::accept(listener) => return accepted,
+                () = tokio::time::sleep(Self::LOOK), if may_refuse => {}
+            }
+        }
     }
 }
 
@@ -49,14 +88,14 @@ impl serve::Listener for Listener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let (stream, address) = serve::Listener::accept(&mut self.0).await;
+        let (stream, address) = self.next().await;
         // Without it small replies wait for the other side's acknowledgement; a refusal is no reason not to serve.
         let _ = stream.set_nodelay(true);
         (Connection { stream, cut: Cut::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        Ok(self.address)
     }
 }
 

@@ -6,26 +6,35 @@
 //! valid account is, is the contract's business.
 //!
 //! ```text
-//! connection  a TCP connection that a fault can cut
-//! routes      HTTP: auth, throttling, bodies, replies
+//! connection  TCP connections that a fault can cut or refuse
+//! admit       who may ask, and how fast
+//! routes      what is answered
+//! body        replies that break off or take their time
+//! token       a key that runs out
 //! check       a payload's key and problems, in the target's error shapes
 //! state       accounts and their walk from PENDING to an end
 //! faults      which request or account meets which fault
+//! schedule    storms and outages
 //! counts      what was asked, and how fast
 //! ```
 //!
 //! Beside the target's paths there are two of its own, which need no key and are not counted:
 //! `GET /_sandbox/accounts` ([`AccountReport`]) and `GET /_sandbox/counts` ([`Counts`]).
 
+mod admit;
+mod body;
 mod check;
 mod connection;
 mod counts;
 mod faults;
 mod routes;
+mod schedule;
 mod state;
+mod token;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +45,8 @@ use tokio::runtime::{Builder, Runtime};
 
 pub use check::RefusalShape;
 pub use counts::Counts;
-pub use faults::{Chosen, Faults};
+pub use faults::{Chosen, Faults, TokenFault};
+pub use schedule::{How, Outage, RetryAfter, Storm};
 pub use state::AccountReport;
 
 use crate::target::Envelope;
@@ -101,6 +111,14 @@ pub enum SandboxError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file of a key that runs out can't be written.
+    #[error("the sandbox can't write the key to {}: {source}", file.display())]
+    Token {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// No threads to run on.
     #[error("the sandbox can't start its threads: {0}")]
     Threads(io::Error),
@@ -111,7 +129,7 @@ pub enum SandboxError {
 pub struct RunningSandbox {
     /// Its base URL, without a slash at the end.
     pub url: String,
-    state: Arc<routes::Sandbox>,
+    state: Arc<admit::Sandbox>,
     runtime: Option<Runtime>,
 }
 
@@ -129,11 +147,11 @@ pub fn start(options: SandboxOptions) -> Result<RunningSandbox, SandboxError> {
         .enable_all()
         .build()
         .map_err(SandboxError::Threads)?;
-    let state = Arc::new(routes::Sandbox::new(options));
+    let state = Arc::new(admit::Sandbox::new(options)?);
     let service = routes::router(Arc::clone(&state)).into_make_service_with_connect_info::<connection::Cut>();
     let listener = {
         let _inside = runtime.enter();
-        connection::Listener::new(listener).map_err(refused)?
+        connection::Listener::new(listener, Arc::clone(&state)).map_err(refused)?
     };
     runtime.spawn(async move { serve(listener, service).await });
     Ok(RunningSandbox { url, state, runtime: Some(runtime) })

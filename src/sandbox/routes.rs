@@ -1,28 +1,26 @@
-//! The sandbox over HTTP: who may ask, how fast, what is answered.
+//! The sandbox over HTTP: what is answered to a request that was let in.
 
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use chrono::SecondsFormat;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::admit::{Sandbox, admit, cut, page};
+use super::body::{self, Mishap};
 use super::check::{self, Problems};
 use super::connection::Cut;
-use super::counts::{Counter, Endpoint};
+use super::counts::Endpoint;
 use super::faults;
-use super::state::{Accounts, Created, Listed, View};
-use super::{AccountReport, Counts, SandboxOptions};
+use super::state::{Created, Listed, View};
+use super::{AccountReport, Counts};
 use crate::account::AccountKey;
 use crate::target::Status;
 
@@ -33,49 +31,8 @@ const ACCOUNTS: &str = "/v2/data-import/accounts/";
 
 const LISTS: &str = "/v1/data-import/{list}/{supplier}/";
 
-/// Everything the handlers share.
-#[derive(Debug)]
-pub(super) struct Sandbox {
-    options: SandboxOptions,
-    limiter: Option<DefaultDirectRateLimiter>,
-    accounts: Mutex<Accounts>,
-    counter: Mutex<Counter>,
-}
-
-impl Sandbox {
-    pub(super) fn new(options: SandboxOptions) -> Self {
-        let limit = |rate: NonZeroU32| RateLimiter::direct(Quota::per_second(rate));
-        Self {
-            limiter: options.faults.rate.map(limit),
-            accounts: Mutex::new(Accounts::new(options.pace, options.seed)),
-            counter: Mutex::default(),
-            options,
-        }
-    }
-
-    pub(super) fn counts(&self) -> Counts {
-        lock(&self.counter).counts()
-    }
-
-    pub(super) fn accounts(&self) -> Vec<AccountReport> {
-        lock(&self.accounts).report(Instant::now())
-    }
-
-    /// How long a request must wait that comes too early.
-    fn throttle(&self) -> Option<Duration> {
-        let until = self.limiter.as_ref()?.check().err()?;
-        Some(until.wait_time_from(DefaultClock::default().now()))
-    }
-
-    fn knows(&self, headers: &HeaderMap) -> bool {
-        let Some(key) = &self.options.api_key else { return true };
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or("");
-        given.strip_prefix("Token ").unwrap_or(given) == key.expose_secret()
-    }
-}
-
 /// No handler leaves the data half changed, so a panic in one of them is no reason to stop the others.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -95,7 +52,7 @@ pub(super) fn router(sandbox: Arc<Sandbox>) -> Router {
         .with_state(sandbox)
 }
 
-fn endpoint(method: &Method, path: &str) -> Endpoint {
+pub(super) fn endpoint(method: &Method, path: &str) -> Endpoint {
     match (method, path.strip_prefix(ACCOUNTS)) {
         (&Method::POST, Some("")) => Endpoint::Create,
         (&Method::POST, Some("validate/")) => Endpoint::Validate,
@@ -103,40 +60,6 @@ fn endpoint(method: &Method, path: &str) -> Endpoint {
         (&Method::GET, None) if path.contains("-account-import-processes/") => Endpoint::List,
         _ => Endpoint::Other,
     }
-}
-
-/// In front of every request to the target: counting, latency, throttling, credentials.
-async fn admit(State(sandbox): State<Arc<Sandbox>>, request: Request, next: Next) -> Response {
-    let endpoint = endpoint(request.method(), request.uri().path());
-    {
-        let mut counter = lock(&sandbox.counter);
-        // Read under the lock, so that the instants never go backwards.
-        counter.arrived(endpoint, Instant::now());
-    }
-    if !sandbox.options.faults.latency.is_zero() {
-        tokio::time::sleep(sandbox.options.faults.latency).await;
-    }
-    let response = if let Some(wait) = sandbox.throttle() {
-        throttled(wait)
-    } else if sandbox.knows(request.headers()) {
-        next.run(request).await
-    } else {
-        let body = json!({ "detail": "The credentials are missing or wrong.", "code": "not_authenticated" });
-        (StatusCode::UNAUTHORIZED, Json(body)).into_response()
-    };
-    let mut counter = lock(&sandbox.counter);
-    if response.extensions().get::<LostReply>().is_some() {
-        counter.cut();
-    } else {
-        counter.replied(response.status().as_u16());
-    }
-    response
-}
-
-fn throttled(wait: Duration) -> Response {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let body = json!({ "detail": "Too many requests.", "code": "throttled" });
-    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.max(1))], Json(body)).into_response()
 }
 
 async fn validate(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
@@ -149,10 +72,6 @@ async fn validate(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response 
 fn refused(sandbox: &Sandbox, problems: &Problems, is_create: bool) -> Response {
     (StatusCode::BAD_REQUEST, Json(problems.body(sandbox.options.refusals, is_create))).into_response()
 }
-
-/// Marks a response that must not arrive.
-#[derive(Clone, Copy, Debug)]
-struct LostReply;
 
 async fn create(
     State(sandbox): State<Arc<Sandbox>>,
@@ -167,40 +86,84 @@ async fn create(
     let (nth, created) = {
         let mut accounts = lock(&sandbox.accounts);
         let nth = accounts.asked(key);
-        if faults::strikes(faults.unavailable_one_in, seed, "unavailable", key, nth) {
-            drop(accounts);
-            return (StatusCode::SERVICE_UNAVAILABLE, Html("<h1>Service Unavailable</h1>")).into_response();
+        let strikes = |one_in, purpose| faults::strikes(one_in, seed, purpose, key, nth);
+        // Before it takes effect.
+        if strikes(faults.unavailable_one_in, "unavailable") {
+            return page(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        if strikes(faults.error_one_in, "error") {
+            return page(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        if strikes(faults.reset_one_in, "reset") {
+            return cut(&connection);
         }
         (nth, accounts.create(&submission, faults, Instant::now()))
     };
+    let strikes = |one_in, purpose| faults::strikes(one_in, seed, purpose, key, nth);
     match created {
-        Created::Scheduled => {
-            let mut response = StatusCode::CREATED.into_response();
-            if faults::strikes(faults.lost_reply_one_in, seed, "lost_reply", key, nth) {
-                connection.cut();
-                response.extensions_mut().insert(LostReply);
-            }
-            response
-        }
+        Created::Scheduled if strikes(faults.lost_reply_one_in, "lost_reply") => cut(&connection),
+        Created::Scheduled if strikes(faults.gateway_one_in, "gateway") => page(StatusCode::GATEWAY_TIMEOUT),
+        Created::Scheduled => StatusCode::CREATED.into_response(),
         Created::AlreadyImported { kraken_identifier } => {
             let detail = format!("The account {} has already been imported.", key.number);
             let body = json!({
                 "non_field_errors": { "detail": detail, "code": "account_import_process_already_imported" },
                 "account_id": kraken_identifier,
             });
-            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+            let response = (StatusCode::BAD_REQUEST, Json(body)).into_response();
+            befallen(&sandbox, key, nth, response).await
         }
     }
 }
 
-async fn status(State(sandbox): State<Arc<Sandbox>>, Path((supplier, number)): Path<(String, String)>) -> Response {
+async fn status(
+    State(sandbox): State<Arc<Sandbox>>,
+    ConnectInfo(connection): ConnectInfo<Cut>,
+    Path((supplier, number)): Path<(String, String)>,
+) -> Response {
     let key = AccountKey::new(supplier, number);
-    let view = lock(&sandbox.accounts).poll(&key, &sandbox.options.faults, Instant::now());
-    let Some(view) = view else {
-        let body = json!({ "detail": "There is no such import process.", "code": "not_found" });
-        return (StatusCode::NOT_FOUND, Json(body)).into_response();
+    let (faults, seed) = (&sandbox.options.faults, sandbox.options.seed);
+    let (nth, view) = {
+        let mut accounts = lock(&sandbox.accounts);
+        let nth = accounts.read(&key);
+        let strikes = |one_in, purpose| faults::strikes(one_in, seed, purpose, &key, nth);
+        if strikes(faults.read_error_one_in, "read_error") {
+            return page(StatusCode::BAD_GATEWAY);
+        }
+        if strikes(faults.read_reset_one_in, "read_reset") {
+            return cut(&connection);
+        }
+        if strikes(faults.flap_one_in, "flap") {
+            return not_found();
+        }
+        (nth, accounts.poll(&key, faults, Instant::now()))
     };
-    Json(status_body(&view)).into_response()
+    let Some(mut view) = view else { return not_found() };
+    if faults::strikes(faults.backwards_one_in, seed, "backwards", &key, nth) {
+        view.go_back();
+    }
+    let mut body = status_body(&view);
+    if faults::strikes(faults.odd_word_one_in, seed, "odd_word", &key, nth) {
+        body["status"] = json!("AWAITING_REVIEW");
+    }
+    befallen(&sandbox, &key, nth, Json(body).into_response()).await
+}
+
+fn not_found() -> Response {
+    let body = json!({ "detail": "There is no such import process.", "code": "not_found" });
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
+
+/// The response to the `nth` request of its kind for account `key`, whose body may meet a fault.
+async fn befallen(sandbox: &Sandbox, key: &AccountKey, nth: u32, response: Response) -> Response {
+    let (faults, seed) = (&sandbox.options.faults, sandbox.options.seed);
+    if faults::strikes(faults.truncated_one_in, seed, "truncated", key, nth) {
+        body::befall(response, Mishap::BreaksOff).await
+    } else if faults::strikes(faults.slow_one_in, seed, "slow", key, nth) {
+        body::befall(response, Mishap::TakesItsTime(faults.slow_body)).await
+    } else {
+        response
+    }
 }
 
 fn status_body(view: &View) -> serde_json::Value {

@@ -26,6 +26,8 @@ use crate::target::Status;
 #[derive(Debug)]
 pub(super) struct Accounts {
     by_key: HashMap<AccountKey, Account>,
+    /// Status reads, whatever became of them.
+    reads: HashMap<AccountKey, u32>,
     pace: Pace,
     seed: u64,
     /// The same moment on both clocks: replies name times of day, the walk counts on the steady one.
@@ -87,6 +89,17 @@ pub(super) struct View {
     pub(super) modified_at: DateTime<Utc>,
 }
 
+impl View {
+    /// Shows where it stood before.
+    pub(super) fn go_back(&mut self) {
+        self.status = match self.status {
+            Status::Pending | Status::InProgress => Status::Pending,
+            _ => Status::InProgress,
+        };
+        self.kraken_identifier = None;
+    }
+}
+
 #[derive(Debug, Default)]
 struct Account {
     /// Creates asked for, whatever became of them.
@@ -141,7 +154,7 @@ impl Walk {
 
 impl Accounts {
     pub(super) fn new(pace: Pace, seed: u64) -> Self {
-        Self { by_key: HashMap::new(), pace, seed, epoch: (Instant::now(), clock::now()) }
+        Self { by_key: HashMap::new(), reads: HashMap::new(), pace, seed, epoch: (Instant::now(), clock::now()) }
     }
 
     /// Notes that a create of account `key` was asked for; tells for the how-manieth time, from 1.
@@ -149,6 +162,13 @@ impl Accounts {
         let account = self.by_key.entry(key.clone()).or_default();
         account.asked += 1;
         account.asked
+    }
+
+    /// Notes that the status of account `key` is read; tells for the how-manieth time, from 1.
+    pub(super) fn read(&mut self, key: &AccountKey) -> u32 {
+        let reads = self.reads.entry(key.clone()).or_default();
+        *reads += 1;
+        *reads
     }
 
     /// A create takes effect at `now`, or the account exists already.
@@ -199,6 +219,9 @@ impl Accounts {
         }
         let account = self.by_key.get_mut(key)?;
         let walk = account.import.as_mut().or(account.rehearsal.as_mut())?;
+        if now.duration_since(walk.started) < faults.lag {
+            return None;
+        }
         walk.polls += 1;
         walk.advance(now, pace);
         let walk = walk.clone();

@@ -32,6 +32,7 @@ use super::rows::Quarantined;
 use super::spill::Storage;
 use super::{JoinMiss, Naming, SameKey, Stage, StageError, StagedFile, Stray, TableStage, Torn};
 use crate::account::Digest;
+use crate::cut::{self, CutPoint};
 use crate::extract::control::Totals;
 use crate::extract::{self, SourceFile};
 use crate::mapping::plan::{Plan, TablePlan};
@@ -266,6 +267,7 @@ impl Stage {
             .and_then(|()| file.write_all(&Digest::of(&bytes).0))
             .and_then(|()| file.write_all(&bytes));
         written.map_err(error("write"))?;
+        cut::reached(CutPoint::MidStage);
         std::fs::rename(&new, &path).map_err(error("write"))
     }
 }

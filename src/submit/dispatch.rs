@@ -1,7 +1,6 @@
 //! Gives out the work: which account takes which step when, and when to stop.
 
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,9 +12,13 @@ use crate::ledger::submit::{Claim, Validation};
 use crate::ledger::{AccountId, Ledger, State};
 use crate::target::Client;
 
-use super::exchange::{Account, Done, Next, Shared, Step};
+use super::account::{Account, Done, Next, Step};
+use super::breaker::{self, Breaker};
+use super::credentials::{self, Credentials};
+use super::exchange::Shared;
 use super::limiter::Limiter;
-use super::retry::{self, Policy, Reply};
+use super::queue::Queue;
+use super::retry::{Policy, Reply};
 use super::stop::{Rules, StopReason};
 use super::writer::Writer;
 use super::{Meters, Payloads, SubmitError, SubmitOptions, Summary, Work};
@@ -33,37 +36,14 @@ const LOW: usize = 64;
 /// to leave few creates in doubt when the process dies.
 const AHEAD: Duration = Duration::from_millis(200);
 
-/// So many failures in a row are no longer the accounts' own: everybody slows down.
-const TROUBLE: u32 = 3;
-
-/// A step that is due at some time. Ordered so that the earliest is the greatest.
-struct Later {
-    due: Instant,
-    /// Keeps steps that are due together in the order in which they came.
-    serial: u64,
-    account: Account,
-    step: Step,
+/// What a step that has ended means for the run.
+#[derive(Debug)]
+enum Then {
+    GoOn,
+    Stop(StopReason),
+    /// The key is to be read anew.
+    Refresh,
 }
-
-impl Ord for Later {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.due, other.serial).cmp(&(self.due, self.serial))
-    }
-}
-
-impl PartialOrd for Later {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Later {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Later {}
 
 /// Gives out the work of one run.
 pub(super) struct Dispatcher {
@@ -72,15 +52,7 @@ pub(super) struct Dispatcher {
     tasks: JoinSet<Result<Done, SubmitError>>,
     /// Steps on their way that lead to creates: everything but the polls of submitted accounts.
     creating: usize,
-    /// Accounts claimed and not begun.
-    fresh: VecDeque<(Account, Step)>,
-    /// Steps that lead to creates, later.
-    later: BinaryHeap<Later>,
-    /// Polls of submitted accounts, later.
-    polls: BinaryHeap<Later>,
-    serial: u64,
-    /// Whether the last step given out was a poll.
-    polled: bool,
+    queue: Queue,
     /// The last account claimed.
     cursor: Option<AccountId>,
     claimed: u64,
@@ -93,6 +65,8 @@ pub(super) struct Dispatcher {
     looked_at: u64,
     /// When following ends; set when the last create is through.
     follow_until: Option<Instant>,
+    breaker: Breaker,
+    credentials: Credentials,
     rules: Rules,
     summary: Summary,
 }
@@ -106,18 +80,21 @@ impl Dispatcher {
         meters: Meters,
     ) -> Self {
         let policy = Policy { attempts: options.attempts, first_wait: options.first_wait, seed: options.seed };
-        let rules = Rules::new(options.consecutive_failures, options.attempts, options.failed_percent);
+        let breaker = Breaker::new(breaker::Limits {
+            consecutive_failures: options.consecutive_failures,
+            unreachable_after: options.attempts,
+            give_up_after: options.give_up_after,
+            first_pause: options.first_wait,
+        });
+        let credentials = Credentials::new(options.fresh_key.is_some());
+        let rules = Rules::new(options.failed_percent, options.identical_refusals);
         let limiter = Arc::new(Limiter::new(options.interval));
         Self {
             shared: Arc::new(Shared { client, limiter, writer, payloads, options, policy }),
             meters,
             tasks: JoinSet::new(),
             creating: 0,
-            fresh: VecDeque::new(),
-            later: BinaryHeap::new(),
-            polls: BinaryHeap::new(),
-            serial: 0,
-            polled: false,
+            queue: Queue::default(),
             cursor: None,
             claimed: 0,
             taken_up: HashSet::new(),
@@ -125,6 +102,8 @@ impl Dispatcher {
             stride: 1,
             looked_at: 0,
             follow_until: None,
+            breaker,
+            credentials,
             rules,
             summary: Summary::default(),
         }
@@ -143,19 +122,23 @@ impl Dispatcher {
                 break Some(reason);
             }
             if self.has_room()
-                && let Some((account, step)) = self.pick(now)
+                && let Some((account, step)) = self.queue.pick(now)
             {
                 self.start(account, step);
                 continue;
             }
-            if self.tasks.is_empty() && self.later.is_empty() && self.polls.is_empty() && self.fresh.is_empty() {
+            if self.tasks.is_empty() && self.queue.is_empty() {
                 break None;
             }
             let wake = self.wake(now);
             tokio::select! {
                 Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
-                    if let Some(reason) = self.ended(done??) {
-                        break Some(reason);
+                    match self.ended(done??) {
+                        Then::GoOn => {}
+                        Then::Stop(reason) => break Some(reason),
+                        Then::Refresh => if let Some(reason) = self.refresh_key().await? {
+                            break Some(reason);
+                        },
                     }
                 }
                 () = self.shared.limiter.moved(), if !self.has_room() => {}
@@ -183,7 +166,7 @@ impl Dispatcher {
             match accounts {
                 0 if self.summary.unrehearsed > 0 => Some(StopReason::FollowTime { left: self.summary.unrehearsed }),
                 0 => None,
-                _ if !self.rules.answered() => {
+                _ if !self.breaker.answered_ever() => {
                     Some(StopReason::Unreachable { last: "no request got an answer".into() })
                 }
                 _ => Some(StopReason::AttemptsExhausted { accounts }),
@@ -214,7 +197,7 @@ impl Dispatcher {
                     if state == State::Unknown {
                         self.taken_up.insert(open.id);
                     }
-                    self.put_off(Account::open(open), Step::Read, Duration::ZERO);
+                    self.queue.put_off(Account::open(open), Step::Read, Instant::now(), Duration::ZERO);
                 }
             }
         }
@@ -240,7 +223,7 @@ impl Dispatcher {
             self.no_more_creates(StopReason::Until);
         }
         let options = &self.shared.options;
-        if self.exhausted || self.fresh.len() >= LOW {
+        if self.exhausted || self.queue.unbegun() >= LOW {
             return Ok(());
         }
         let (after, wave) = (self.cursor, options.wave.clone());
@@ -273,7 +256,7 @@ impl Dispatcher {
             if taken && is_open {
                 self.claimed += 1;
                 let (account, _) = Account::claimed(claim, options.validate);
-                self.fresh.push_back((account, Step::Validate));
+                self.queue.claimed((account, Step::Validate));
             }
             return;
         }
@@ -281,49 +264,29 @@ impl Dispatcher {
             // What has ended well with this very payload is not asked for again.
             if claim.rehearsed.as_deref() != Some(REHEARSED) {
                 self.claimed += 1;
-                self.fresh.push_back(Account::to_rehearse(claim));
+                self.queue.claimed(Account::to_rehearse(claim));
             }
             return;
         }
         self.claimed += 1;
-        self.fresh.push_back(Account::claimed(claim, options.validate));
+        self.queue.claimed(Account::claimed(claim, options.validate));
     }
 
     /// Gives up every create that has not begun; what is on its way goes on.
     fn no_more_creates(&mut self, reason: StopReason) {
-        let had_some = !self.exhausted || !self.fresh.is_empty();
-        self.exhausted = true;
-        self.fresh.clear();
-        let before = self.later.len();
-        self.later.retain(|later| later.account.state != State::Ready);
-        if had_some || self.later.len() < before {
+        let had_some = !std::mem::replace(&mut self.exhausted, true);
+        if self.queue.drop_creates() || had_some {
             self.summary.stopped.get_or_insert(reason);
         }
     }
 
     /// Whether another request may be prepared.
     fn has_room(&self) -> bool {
-        let options = &self.shared.options;
-        let ahead = options.interval.map_or(options.in_flight, |interval| {
-            (AHEAD.as_nanos() / interval.as_nanos().max(1)).clamp(1, 1 << 20) as usize
-        });
-        self.tasks.len() < options.in_flight && self.shared.limiter.prepared() < ahead
-    }
-
-    /// The next step that is due. While creates and polls are both due they take turns, so that polls take at most
-    /// half of the rate.
-    fn pick(&mut self, now: Instant) -> Option<(Account, Step)> {
-        let is_due = |heap: &BinaryHeap<Later>| heap.peek().is_some_and(|later| later.due <= now);
-        let creates = is_due(&self.later) || !self.fresh.is_empty();
-        let polls = is_due(&self.polls);
-        self.polled = polls && !(creates && self.polled);
-        if self.polled {
-            return self.polls.pop().map(|later| (later.account, later.step));
-        }
-        if is_due(&self.later) {
-            return self.later.pop().map(|later| (later.account, later.step));
-        }
-        self.fresh.pop_front()
+        let in_flight = self.shared.options.in_flight;
+        let ahead = self.shared.limiter.starts_within(AHEAD).unwrap_or(in_flight);
+        // What is prepared while the target is away may be in doubt for as long as that lasts.
+        let ahead = if self.breaker.is_open() { 1 } else { ahead };
+        self.tasks.len() < in_flight && self.shared.limiter.prepared() < ahead
     }
 
     fn start(&mut self, account: Account, step: Step) {
@@ -339,31 +302,23 @@ impl Dispatcher {
     fn wake(&self, now: Instant) -> Instant {
         /// Nothing due: look again after this long, for the time of day.
         const IDLE: Duration = Duration::from_secs(1);
-        let due = [self.later.peek(), self.polls.peek()].into_iter().flatten().map(|later| later.due);
-        due.filter(|due| *due > now).chain([now + IDLE]).min().unwrap_or(now + IDLE)
-    }
-
-    fn put_off(&mut self, account: Account, step: Step, wait: Duration) {
-        self.serial += 1;
-        let is_poll = account.state == State::Submitted;
-        let later = Later { due: Instant::now() + wait, serial: self.serial, account, step };
-        if is_poll { self.polls.push(later) } else { self.later.push(later) }
+        self.queue.next_due(now).into_iter().chain([now + IDLE]).min().unwrap_or(now + IDLE)
     }
 
     /// Whether the imports still on their way have had their time.
     fn follow_time_is_over(&mut self, now: Instant) -> Option<StopReason> {
-        let creates_remain = !self.exhausted || !self.fresh.is_empty() || !self.later.is_empty() || self.creating > 0;
+        let creates_remain = !self.exhausted || !self.queue.has_no_creates() || self.creating > 0;
         if creates_remain {
             self.follow_until = None;
             return None;
         }
         let until = *self.follow_until.get_or_insert(now + self.shared.options.follow_for);
-        let left = self.polls.len() + self.tasks.len();
+        let left = self.queue.polls() + self.tasks.len();
         (now >= until && left > 0).then_some(StopReason::FollowTime { left: left as u64 })
     }
 
-    /// Takes note of a step that has ended; says whether it ends the run.
-    fn ended(&mut self, mut done: Done) -> Option<StopReason> {
+    /// Takes note of a step that has ended.
+    fn ended(&mut self, mut done: Done) -> Then {
         if done.before != State::Submitted {
             self.creating -= 1;
         }
@@ -376,21 +331,87 @@ impl Dispatcher {
             Next::TooLong => self.summary.unrehearsed += 1,
             Next::Step(..) | Next::Finished | Next::GivenUp => {}
         }
-        let reply = done.reply?;
-        let stop = self.rules.replied(reply, done.began, Instant::now(), done.detail.as_deref());
-        if reply == Reply::Failed && self.rules.in_row() >= TROUBLE {
-            self.shared.limiter.pause(retry::wait(&self.shared.policy, 0, self.rules.in_row() - TROUBLE + 1));
-        } else if reply == Reply::Throttled {
-            self.shared.limiter.pause(self.shared.policy.first_wait);
-        }
-        let stop = stop.or(self.count(&mut done));
+        let Some(reply) = done.reply else {
+            // If it was to be the probe, another one is.
+            self.shared.limiter.probe_again();
+            return Then::GoOn;
+        };
+        let then = self.replied(reply, &mut done);
+        let stop = self.count(&mut done);
         match done.next {
             Next::Step(_, _) if done.account.state == State::Submitted && !self.shared.options.work.follows() => {}
-            Next::Step(next, wait) => self.put_off(done.account, next, wait),
+            Next::Step(next, wait) => self.queue.put_off(done.account, next, Instant::now(), wait),
             Next::Finished | Next::Damaged | Next::TooLate | Next::TooLong => {}
             Next::GivenUp => self.summary.given_up += 1,
         }
-        stop
+        match (then, stop) {
+            (Then::GoOn, Some(reason)) => Then::Stop(reason),
+            (then, _) => then,
+        }
+    }
+
+    /// What a reply means for everybody: the pace, the breaker, the key.
+    fn replied(&mut self, reply: Reply, done: &mut Done) -> Then {
+        let now = Instant::now();
+        let limiter = self.shared.limiter.clone();
+        if done.slow_down
+            && let Some(share) = limiter.slow_down(done.began)
+        {
+            tracing::info!(share, "the target asks for fewer requests: slower");
+        }
+        let verdict = match reply {
+            Reply::Answered => {
+                self.credentials.accepted(done.began);
+                limiter.answered();
+                self.breaker.answered()
+            }
+            Reply::Throttled => self.breaker.throttled(done.began, now),
+            Reply::Failed => self.breaker.failed(done.began, now, done.detail.as_deref()),
+            Reply::Unauthorised => return self.unauthorised(done),
+        };
+        // While the target is away, no account is at fault.
+        if reply == Reply::Failed && done.next == Next::GivenUp && self.breaker.is_open() {
+            done.account.tries = 0;
+            done.next = Next::Step(done.step, self.shared.options.first_wait);
+        }
+        match verdict {
+            breaker::Verdict::GoOn => {}
+            breaker::Verdict::Resume => {
+                tracing::info!("the target answers again");
+                limiter.resume();
+            }
+            breaker::Verdict::Probe(wait) => {
+                tracing::warn!(pause_ms = wait.as_millis() as u64, detail = done.detail, "no usable answer: pausing");
+                limiter.probe_after(wait);
+            }
+            breaker::Verdict::Stop(reason) => return Then::Stop(reason),
+        }
+        Then::GoOn
+    }
+
+    fn unauthorised(&mut self, done: &mut Done) -> Then {
+        // Whether it is there was the probe's question, and it is.
+        self.shared.limiter.probe_again();
+        let verdict = self.credentials.refused(done.began);
+        if verdict == credentials::Verdict::Stop {
+            return Then::Stop(StopReason::Unauthorised);
+        }
+        done.account.tries = done.account.tries.saturating_sub(1);
+        done.next = Next::Step(done.step, Duration::ZERO);
+        if verdict == credentials::Verdict::Refresh { Then::Refresh } else { Then::GoOn }
+    }
+
+    /// Reads the key anew, which takes a place among the requests: it may ask the target for a token.
+    async fn refresh_key(&mut self) -> Result<Option<StopReason>, SubmitError> {
+        let Some(key) = self.shared.options.fresh_key.clone() else { return Ok(Some(StopReason::Unauthorised)) };
+        tracing::info!("the target refuses the key: reading it anew");
+        if self.shared.limiter.acquire().await.is_err() {
+            return Ok(None);
+        }
+        let read = tokio::task::spawn_blocking(move || key.read()).await?;
+        let set = read.and_then(|auth| self.shared.client.set_auth(&auth).map_err(|error| error.to_string()));
+        self.credentials.refreshed(Instant::now());
+        Ok(set.err().map(StopReason::NoKey))
     }
 
     /// Counts what a step came to; says whether too many accounts have failed.
@@ -413,6 +434,15 @@ impl Dispatcher {
             // A rehearsal that fails in bulk ends early, as the night would.
             return self.rules.tried(word != REHEARSED);
         }
+        let identical = done.causes.as_deref().and_then(|causes| self.rules.refused(causes));
+        if done.reply == Some(Reply::Answered) && done.step == Step::Create && done.causes.is_none() {
+            self.rules.accepted();
+        }
+        identical.or(self.count_state(done))
+    }
+
+    fn count_state(&mut self, done: &mut Done) -> Option<StopReason> {
+        let summary = &mut self.summary;
         let state = done.account.state;
         if state == done.before {
             return None;

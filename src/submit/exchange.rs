@@ -3,24 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::account::{AccountKey, Digest};
 use crate::clock;
-use crate::finding::Finding;
+use crate::cut::{self, CutPoint};
+use crate::ledger::State;
 use crate::ledger::state::Event;
-use crate::ledger::submit::{Change, Claim, ExchangeKind, ExchangeRecord, Open, Outcome, RemoteStatus, Validation};
-use crate::ledger::{AccountId, BuildId, PayloadPlace, State};
-use crate::target::{Client, CreateOutcome, Exchange, ImportStatus, StatusOutcome, scrub};
+use crate::ledger::submit::{Change, ExchangeKind, RemoteStatus, Validation};
+use crate::target::{Client, CreateOutcome, StatusOutcome};
 
-use super::cut::CutPoint;
+use super::account::{Account, Done, Next, Step, is_validated_first};
 use super::limiter::{Closed, Limiter, Prepared};
 use super::resume::{self, Action, Known, Read};
 use super::retry::{self, Decision, Policy, Reply};
-use super::told::{self, Told};
+use super::told;
 use super::writer::{Writer, WriterGone};
-use super::{Payloads, SubmitError, SubmitOptions, Validate};
-
-/// One digest byte under this is in the sample: about three accounts in a hundred, the same ones every time.
-const SAMPLE_UNDER: u8 = 8;
+use super::{Payloads, SubmitError, SubmitOptions};
 
 /// The wait between status reads grows by this for each read, and not beyond [`SLOWEST_POLL`] times the first.
 const POLL_GROWTH: f64 = 1.5;
@@ -39,151 +35,6 @@ pub(super) struct Shared {
     pub(super) policy: Policy,
 }
 
-/// An account that is being worked on.
-#[derive(Clone, Debug)]
-pub(super) struct Account {
-    pub(super) id: AccountId,
-    pub(super) key: AccountKey,
-    pub(super) state: State,
-    /// The payload to send; none for accounts that are followed.
-    payload: Option<(Digest, BuildId, PayloadPlace)>,
-    /// Whether that payload is validated before its create.
-    validate_first: bool,
-    /// Whether `[stop] failed` has counted the account as tried.
-    pub(super) counted: bool,
-    /// Of the payload in the newest create.
-    pub(super) sent: Option<Digest>,
-    pub(super) baseline: Option<RemoteStatus>,
-    /// When this process first found no trace of the newest create.
-    missing_since: Option<Instant>,
-    processed_without_number: bool,
-    /// Requests of the present step so far.
-    pub(super) tries: u32,
-    /// Creates of this run so far.
-    creates: u32,
-    /// Status reads since it was submitted.
-    pub(super) polls: u32,
-    /// When its dry run was scheduled.
-    pub(super) rehearsed_since: Option<Instant>,
-}
-
-impl Account {
-    /// An account to be created, and its first step.
-    pub(super) fn claimed(claim: Claim, validate: Validate) -> (Self, Step) {
-        let account = Self {
-            validate_first: is_validated_first(&claim, validate),
-            payload: Some((claim.digest, claim.build, claim.place)),
-            ..Self::blank(claim.id, claim.key, State::Ready)
-        };
-        let step = if claim.may_be_there { Step::Read } else { account.step_to_create() };
-        (account, step)
-    }
-
-    /// An account to be rehearsed, and its first step.
-    pub(super) fn to_rehearse(claim: Claim) -> (Self, Step) {
-        let step = if claim.was_rehearsed { Step::ReadRehearsal } else { Step::Rehearse };
-        let payload = Some((claim.digest, claim.build, claim.place));
-        (Self { payload, ..Self::blank(claim.id, claim.key, State::Ready) }, step)
-    }
-
-    /// Of the payload to send.
-    pub(super) fn digest(&self) -> Option<Digest> {
-        self.payload.map(|(digest, ..)| digest)
-    }
-
-    /// The step that leads to a create.
-    fn step_to_create(&self) -> Step {
-        if self.validate_first { Step::Validate } else { Step::Create }
-    }
-
-    /// An account whose status is to be read.
-    pub(super) fn open(open: Open) -> Self {
-        Self { sent: open.sent, baseline: open.baseline, ..Self::blank(open.id, open.key, open.state) }
-    }
-
-    fn blank(id: AccountId, key: AccountKey, state: State) -> Self {
-        Self {
-            id,
-            key,
-            state,
-            payload: None,
-            validate_first: false,
-            counted: false,
-            sent: None,
-            baseline: None,
-            missing_since: None,
-            processed_without_number: false,
-            tries: 0,
-            creates: 0,
-            polls: 0,
-            rehearsed_since: None,
-        }
-    }
-}
-
-/// Whether a payload is validated before its create: if the options say so and nothing is known of it, and always if it
-/// was found wanting before, because only another answer opens the way to its create.
-fn is_validated_first(claim: &Claim, validate: Validate) -> bool {
-    match (claim.validated, validate) {
-        (Some(Validation::Refused), _) | (None, Validate::Always) => true,
-        (None, Validate::Sample) => claim.digest.0[0] < SAMPLE_UNDER,
-        (Some(Validation::Valid | Validation::AlreadyImported), _) | (None, Validate::Never) => false,
-    }
-}
-
-/// What is to be asked for an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Would it be accepted? Before its create, or instead of it.
-    Validate,
-    /// Create it.
-    Create,
-    /// Why was it refused?
-    Explain,
-    /// Where does its import stand?
-    Read,
-    /// Go through the motions of creating it.
-    Rehearse,
-    /// How does its dry run go?
-    ReadRehearsal,
-}
-
-/// What comes after a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Another step, after a while.
-    Step(Step, Duration),
-    /// Nothing: the account is where this run can bring it.
-    Finished,
-    /// Nothing: there was no usable answer in all the attempts.
-    GivenUp,
-    /// Nothing: its payload can't be read.
-    Damaged,
-    /// Nothing: it is too late for its create.
-    TooLate,
-    /// Nothing: its dry run takes too long.
-    TooLong,
-}
-
-/// A step that was taken.
-#[derive(Debug)]
-pub(super) struct Done {
-    pub(super) account: Account,
-    pub(super) step: Step,
-    pub(super) next: Next,
-    /// None: no request was begun, because the run was ending, or for want of time or a payload.
-    pub(super) reply: Option<Reply>,
-    pub(super) began: Instant,
-    /// What happened, if there was no usable answer.
-    pub(super) detail: Option<String>,
-    /// The state before the step.
-    pub(super) before: State,
-    /// A validation found fault.
-    pub(super) validation: Option<Validation>,
-    /// What a dry run has come to.
-    pub(super) rehearsal: Option<String>,
-}
-
 impl Shared {
     /// Takes one step of one account: one request, and what belongs to it.
     pub(super) async fn take(&self, account: Account, step: Step, prepared: Prepared) -> Result<Done, SubmitError> {
@@ -197,6 +48,8 @@ impl Shared {
             detail: None,
             validation: None,
             rehearsal: None,
+            slow_down: false,
+            causes: None,
         };
         match step {
             Step::Create => self.create(&mut done, prepared).await?,
@@ -213,10 +66,10 @@ impl Shared {
         let Some(payload) = self.payload(done).await? else { return Ok(()) };
         let account = &mut done.account;
         let Some((digest, ..)) = account.payload else { return Ok(()) };
-        self.cut(CutPoint::BeforeIntent);
+        cut::reached(CutPoint::BeforeIntent);
         let baseline = account.baseline.clone();
         account.state = self.writer.record(Change::Intent { account: account.id, digest, baseline }).await?;
-        self.cut(CutPoint::AfterIntent);
+        cut::reached(CutPoint::AfterIntent);
         if self.limiter.acquire().await == Err(Closed) {
             account.state = self.writer.record(Change::Unsent { account: account.id }).await?;
             return Ok(());
@@ -233,12 +86,13 @@ impl Shared {
         account.creates += 1;
         account.tries += 1;
         account.missing_since = None;
-        let exchange = self.client.create(&payload, &self.options.task).await;
-        self.cut(CutPoint::AfterReply);
+        let creating = self.client.create(&payload, &self.options.task);
+        let exchange = if cut::is_due(CutPoint::AfterSend) { cut_off_while(creating).await } else { creating.await };
+        cut::reached(CutPoint::AfterReply);
         let opaque = exchange.outcome == CreateOutcome::RefusedOpaque;
         let told = told::of_create(&exchange.outcome);
         let reply = self.write(done, ExchangeKind::Create, &exchange, told, None).await?;
-        self.cut(CutPoint::AfterOutcome);
+        cut::reached(CutPoint::AfterOutcome);
         done.next = match done.account.state {
             State::Refused if opaque => again(done, Step::Explain, Duration::ZERO),
             State::Submitted => {
@@ -291,7 +145,7 @@ impl Shared {
         drop(prepared);
         done.account.tries += 1;
         let exchange = self.client.status(&done.account.key).await;
-        self.cut(CutPoint::AfterStatus);
+        cut::reached(CutPoint::AfterStatus);
         let action = self.resolve(done, &exchange.outcome);
         let mut told = told::of_status(&exchange.outcome);
         told.event = match action {
@@ -372,10 +226,17 @@ impl Shared {
         again(done, step, Duration::ZERO)
     }
 
-    /// The same step once more, if its attempts allow.
-    pub(super) fn retry(&self, done: &Done, reply: Reply, retry_after: Option<Duration>) -> Next {
-        let account = &done.account;
-        match retry::decide(&self.policy, account.id.number(), reply, account.tries, retry_after) {
+    /// The same step once more, if its attempts allow. What the target was too busy for was no attempt.
+    pub(super) fn retry(&self, done: &mut Done, reply: Reply, retry_after: Option<Duration>) -> Next {
+        let account = &mut done.account;
+        let attempt = if reply == Reply::Throttled {
+            account.tries = account.tries.saturating_sub(1);
+            account.throttled += 1;
+            account.throttled
+        } else {
+            account.tries
+        };
+        match retry::decide(&self.policy, account.id.number(), reply, attempt, retry_after) {
             Decision::Again(wait) => Next::Step(done.step, wait),
             Decision::GiveUp | Decision::Stop => Next::GivenUp,
             Decision::Done => Next::Finished,
@@ -392,119 +253,14 @@ impl Shared {
         let passed = account.missing_since.map_or(Duration::ZERO, |since| since.elapsed());
         self.options.poll_every.min(self.options.settle.saturating_sub(passed)).max(SHORTEST_WAIT)
     }
+}
 
-    /// Writes an exchange of a dry run; `word` is what the dry run has come to by it.
-    pub(super) async fn write_rehearsal<T>(
-        &self,
-        done: &mut Done,
-        kind: ExchangeKind,
-        exchange: &Exchange<T>,
-        told: Told,
-        word: Option<&str>,
-    ) -> Result<Reply, SubmitError> {
-        done.rehearsal = word.map(str::to_owned);
-        self.write(done, kind, exchange, told, None).await
-    }
-
-    /// Writes an exchange and what it means; gives what it is for the run.
-    async fn write<T>(
-        &self,
-        done: &mut Done,
-        kind: ExchangeKind,
-        exchange: &Exchange<T>,
-        told: Told,
-        validated: Option<Digest>,
-    ) -> Result<Reply, SubmitError> {
-        let is_success = exchange.http_status.is_some_and(|status| (200..300).contains(&status));
-        if let Some(replies) = self.options.replies.as_ref().filter(|_| !is_success || !told.findings.is_empty()) {
-            let at = exchange.started_at.to_rfc3339();
-            replies.keep(&done.account.key, kind.as_str(), at, exchange.http_status, &exchange.raw);
-        }
-        if let (Reply::Throttled | Reply::Failed, Some(wait)) = (told.reply, exchange.retry_after) {
-            self.limiter.pause(retry::capped(wait));
-        }
-        done.reply = Some(told.reply);
-        done.detail.clone_from(&told.detail);
-        let record = ExchangeRecord {
-            kind,
-            started_at: exchange.started_at,
-            duration_ms: exchange.duration.as_millis() as u64,
-            http_status: exchange.http_status,
-            outcome: told.word,
-            detail: told.detail,
-        };
-        let outcome = Outcome {
-            account: done.account.id,
-            exchange: record,
-            event: told.event,
-            status: told.status,
-            kraken_identifier: told.kraken_identifier,
-            validation: validated.zip(told.validation),
-            rehearsal: done.account.digest().zip(done.rehearsal.clone()),
-            findings: told.findings,
-        };
-        done.account.state = self.writer.record(Change::Outcome(Box::new(outcome))).await?;
-        Ok(told.reply)
-    }
-
-    /// The payload to send; none if there is none, or none that can be read, which the ledger is told then.
-    pub(super) async fn payload(&self, done: &mut Done) -> Result<Option<Vec<u8>>, SubmitError> {
-        let Some((digest, build, place)) = done.account.payload else { return Ok(None) };
-        match self.payload_at(build, place, digest).await? {
-            Ok(payload) => Ok(Some(payload)),
-            Err(reason) => {
-                self.writer.record(Change::Damaged { account: done.account.id, build, reason }).await?;
-                done.next = Next::Damaged;
-                Ok(None)
-            }
-        }
-    }
-
-    async fn payload_at(
-        &self,
-        build: BuildId,
-        place: PayloadPlace,
-        digest: Digest,
-    ) -> Result<Result<Vec<u8>, String>, SubmitError> {
-        let payloads = self.payloads.clone();
-        Ok(tokio::task::spawn_blocking(move || payloads(build, &place, &digest)).await?)
-    }
-
-    /// What the target says went wrong with an import, scrubbed of the values it may quote.
-    pub(super) async fn latest_error(
-        &self,
-        account: &Account,
-        found: &ImportStatus,
-    ) -> Result<Vec<Finding>, SubmitError> {
-        let Some(error) = &found.latest_error else {
-            return Ok(vec![told::finding(
-                "",
-                Some("errored"),
-                "the import failed; the target does not say why".to_owned(),
-            )]);
-        };
-        let place = match account.sent {
-            Some(digest) => {
-                let id = account.id;
-                self.writer.ask(move |ledger| ledger.payload_with(id, digest)).await?.map(|place| (digest, place))
-            }
-            None => None,
-        };
-        let payload = match place {
-            Some((digest, (build, place))) => self.payload_at(build, place, digest).await?.ok(),
-            None => None,
-        };
-        let message = payload.map_or_else(
-            || "the import failed; the target's text is left out, because the payload it may quote is gone".to_owned(),
-            |payload| scrub(&error.detail, &payload),
-        );
-        Ok(vec![told::finding("", Some(error.code.as_deref().unwrap_or("errored")), message)])
-    }
-
-    fn cut(&self, point: CutPoint) {
-        if let Some(cut) = &self.options.cut {
-            cut.reached(point);
-        }
+/// Ends the process once the request has had the time to arrive: for a test whose target is slower to answer than that.
+async fn cut_off_while<T>(request: impl Future<Output = T>) -> T {
+    const ARRIVES_WITHIN: Duration = Duration::from_millis(60);
+    tokio::select! {
+        reply = request => reply,
+        () = tokio::time::sleep(ARRIVES_WITHIN) => std::process::abort(),
     }
 }
 

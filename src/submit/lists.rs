@@ -74,8 +74,8 @@ async fn read_one(client: &Client, which: ImportList, supplier: &str, options: &
             ListOutcome::Unavailable(reason) => (Reply::Failed, reason),
         };
         match retry::decide(&options.policy, 0, reply, attempt, exchange.retry_after) {
-            Decision::Again(wait) => tokio::time::sleep(wait.max(interval)).await,
-            Decision::Done | Decision::GiveUp | Decision::Stop => return Listing::Unavailable(last),
+            Decision::Again(wait) if attempt < options.policy.attempts => tokio::time::sleep(wait.max(interval)).await,
+            _ => return Listing::Unavailable(last),
         }
     }
 }

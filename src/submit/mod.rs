@@ -16,13 +16,28 @@
 //!
 //! Before all that, [`lists`] may ask what the target has already.
 //!
-//! What to do is decided by pure functions: [`retry::decide`], [`resume::resolve`], `stop::Rules`.
+//! What to do is decided by pure functions, each with a table in its documentation:
+//!
+//! | module | decides |
+//! | --- | --- |
+//! | `pace` | when the next request may start, and how the rate falls and rises |
+//! | `breaker` | whether the target is there at all: pause, probe, go on, give up |
+//! | `credentials` | what a 401 or 403 means |
+//! | [`retry`] | whether a request is tried again, and when |
+//! | [`resume`] | what a status read means for an account |
+//! | `stop` | which refusals end the run |
 
-mod cut;
+mod account;
+mod breaker;
+mod credentials;
 mod dispatch;
 mod exchange;
+mod key;
 mod limiter;
 pub mod lists;
+mod pace;
+mod queue;
+mod record;
 mod rehearse;
 mod replies;
 pub mod resume;
@@ -43,7 +58,7 @@ use crate::ledger::{BuildId, Ledger, LedgerError, PayloadPlace, RunId};
 use crate::progress::Progress;
 use crate::target::{Client, TaskParams};
 
-pub use cut::{Cut, CutPoint};
+pub use key::FreshKey;
 pub use replies::Replies;
 pub use stop::StopReason;
 
@@ -126,6 +141,12 @@ pub struct SubmitOptions {
     pub follow_for: Duration,
     /// Requests in a row without a usable answer that end the run.
     pub consecutive_failures: u32,
+    /// How long a run waits for an answer before it gives the target up.
+    pub give_up_after: Duration,
+    /// Accounts in a row refused for the same causes that end the run.
+    pub identical_refusals: u32,
+    /// How to read the key anew when the target refuses it; none: it would be the same.
+    pub fresh_key: Option<FreshKey>,
     /// The share of accounts refused or errored beyond which the run ends.
     pub failed_percent: Option<Decimal>,
     /// No creates after this.
@@ -134,8 +155,6 @@ pub struct SubmitOptions {
     pub first_wait: Duration,
     /// What the dice for waits are thrown with.
     pub seed: u64,
-    /// Where a test cuts the process off.
-    pub cut: Option<Cut>,
 }
 
 /// Where progress is shown.

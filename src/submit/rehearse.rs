@@ -17,7 +17,8 @@ use crate::ledger::submit::ExchangeKind;
 use crate::target::{CreateOutcome, Status, StatusOutcome, TaskParams};
 
 use super::SubmitError;
-use super::exchange::{Done, Next, Shared, Step, again};
+use super::account::{Done, Next, Step};
+use super::exchange::{Shared, again};
 use super::limiter::{Closed, Prepared};
 use super::retry::Reply;
 use super::told::{self, Told};

@@ -56,8 +56,9 @@ pub struct Policy {
 /// | reply | attempts left | then |
 /// | --- | --- | --- |
 /// | answered | – | done |
-/// | throttled, failed | yes | again, after the wait |
-/// | throttled, failed | no | give up |
+/// | throttled | – | again, after the wait: it is not the account that is too much |
+/// | failed | yes | again, after the wait |
+/// | failed | no | give up |
 /// | unauthorised | – | stop |
 ///
 /// The wait doubles from `first_wait` up to [`LONGEST_WAIT`], less up to half of it by the dice, so that accounts
@@ -67,7 +68,7 @@ pub fn decide(policy: &Policy, account: u64, reply: Reply, attempt: u32, retry_a
     match reply {
         Reply::Answered => Decision::Done,
         Reply::Unauthorised => Decision::Stop,
-        Reply::Throttled | Reply::Failed if attempt >= policy.attempts => Decision::GiveUp,
+        Reply::Failed if attempt >= policy.attempts => Decision::GiveUp,
         Reply::Throttled | Reply::Failed => {
             let floor = retry_after.map_or(Duration::ZERO, capped);
             Decision::Again(wait(policy, account, attempt).max(floor))
@@ -103,7 +104,8 @@ mod tests {
             (Reply::Answered, 9, false, Decision::Done),
             (Reply::Unauthorised, 1, false, Decision::Stop),
             (Reply::Throttled, 5, true, Decision::Done),
-            (Reply::Throttled, 6, false, Decision::GiveUp),
+            (Reply::Throttled, 6, true, Decision::Done),
+            (Reply::Failed, 6, false, Decision::GiveUp),
             (Reply::Failed, 1, true, Decision::Done),
             (Reply::Failed, 7, false, Decision::GiveUp),
         ] {

@@ -1,11 +1,9 @@
 //! When a run ends before its work does. Pure: the clock is the caller's.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::Duration;
 
 use rust_decimal::Decimal;
-
-use super::retry::Reply;
 
 /// The share of failed accounts is looked at once so many were tried.
 const TRIED_AT_LEAST: u64 = 100;
@@ -41,15 +39,31 @@ pub enum StopReason {
         /// What was tried last and what happened.
         last: String,
     },
+    /// The target was there, and then gave no usable answer for too long.
+    Outage {
+        /// For how long.
+        lasted: Duration,
+        /// What happened last.
+        last: String,
+    },
+    /// Accounts in a row were refused for the very same causes.
+    IdenticalRefusals {
+        /// How many.
+        accounts: u32,
+        /// Codes and paths.
+        causes: String,
+    },
     /// The target refuses the credentials.
     Unauthorised,
+    /// The target refuses the key, and the command that prints it gives no other.
+    NoKey(String),
 }
 
 impl StopReason {
     /// Whether it is the target that can't be used, rather than the run that ended early.
     #[must_use]
     pub fn is_target(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Unauthorised)
+        matches!(self, Self::Unreachable { .. } | Self::Outage { .. } | Self::Unauthorised | Self::NoKey(_))
     }
 }
 
@@ -69,6 +83,18 @@ impl fmt::Display for StopReason {
                 write!(f, "{accounts} accounts got no usable answer in `[limits] attempts` attempts")
             }
             Self::Unreachable { last } => write!(f, "the target can't be reached: {last}"),
+            Self::Outage { lasted, last } => {
+                let lasted = humantime::format_duration(Duration::from_secs(lasted.as_secs()));
+                write!(f, "`[stop] give_up_after` reached: the target gave no usable answer for {lasted} ({last})")
+            }
+            Self::IdenticalRefusals { accounts, causes } => write!(
+                f,
+                "`[stop] identical_refusals` reached: {accounts} accounts in a row were refused for the same cause: \
+                 {causes}; `slipway errors` shows an example"
+            ),
+            Self::NoKey(problem) => {
+                write!(f, "the target refuses the key (401 or 403), and there is no other: {problem}")
+            }
             Self::Unauthorised => {
                 f.write_str("the target refuses the credentials (401 or 403): check `[target] auth` and the key")
             }
@@ -77,72 +103,40 @@ impl fmt::Display for StopReason {
 }
 
 /// Counts what may end a run.
+///
+/// | rule | counts | ends the run |
+/// | --- | --- | --- |
+/// | `[stop] failed` | accounts refused or errored, of those tried | when their share is exceeded and a hundred were tried |
+/// | `[stop] identical_refusals` | accounts in a row that were refused for the very same causes: codes and paths | when there are so many, and none was accepted between them |
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
-    pub(super) consecutive_failures: u32,
-    /// Failures in a row after which a target that never answered is given up.
-    pub(super) unreachable_after: u32,
-    pub(super) failed_percent: Option<Decimal>,
-    in_row: u32,
-    last_failure: Option<Instant>,
-    answered: bool,
+    failed_percent: Option<Decimal>,
+    identical_refusals: u32,
     tried: u64,
     failed: u64,
+    /// The causes of the last refusal, and how many had them in a row.
+    refused_for: Option<(String, u32)>,
 }
 
 impl Rules {
-    pub(super) fn new(consecutive_failures: u32, unreachable_after: u32, failed_percent: Option<Decimal>) -> Self {
-        Self {
-            consecutive_failures,
-            unreachable_after,
-            failed_percent,
-            in_row: 0,
-            last_failure: None,
-            answered: false,
-            tried: 0,
-            failed: 0,
-        }
+    pub(super) fn new(failed_percent: Option<Decimal>, identical_refusals: u32) -> Self {
+        Self { failed_percent, identical_refusals, tried: 0, failed: 0, refused_for: None }
     }
 
-    /// Takes note of a reply at `now` to a request begun at `began`; says whether it ends the run.
-    ///
-    /// Requests that were on their way together when an outage began fail together; they count as one failure.
-    pub(super) fn replied(
-        &mut self,
-        reply: Reply,
-        began: Instant,
-        now: Instant,
-        detail: Option<&str>,
-    ) -> Option<StopReason> {
-        match reply {
-            Reply::Unauthorised => return Some(StopReason::Unauthorised),
-            Reply::Answered | Reply::Throttled => {
-                self.answered = true;
-                self.in_row = 0;
-            }
-            Reply::Failed if self.last_failure.is_some_and(|known| began < known) => {}
-            Reply::Failed => {
-                self.last_failure = Some(now);
-                self.in_row += 1;
-                if !self.answered && self.in_row >= self.unreachable_after {
-                    return Some(StopReason::Unreachable { last: detail.unwrap_or("no usable answer").to_owned() });
-                }
-                if self.in_row >= self.consecutive_failures {
-                    return Some(StopReason::ConsecutiveFailures(self.in_row));
-                }
-            }
-        }
-        None
+    /// Takes note of an account that was refused for `causes`; says whether it is one too many of the same.
+    pub(super) fn refused(&mut self, causes: &str) -> Option<StopReason> {
+        let accounts = match &self.refused_for {
+            Some((known, accounts)) if known == causes => accounts + 1,
+            _ => 1,
+        };
+        self.refused_for = Some((causes.to_owned(), accounts));
+        (accounts >= self.identical_refusals)
+            .then(|| StopReason::IdenticalRefusals { accounts, causes: causes.to_owned() })
     }
 
-    /// Failures in a row so far.
-    pub(super) fn in_row(&self) -> u32 {
-        self.in_row
-    }
-
-    /// Whether the target ever answered.
-    pub(super) fn answered(&self) -> bool {
-        self.answered
+    /// Takes note of an account that was accepted.
+    pub(super) fn accepted(&mut self) {
+        self.refused_for = None;
     }
 
     /// Takes note of an account that was tried; says whether too many have failed.
@@ -168,50 +162,44 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
-    fn rules() -> (Rules, impl Fn(u64) -> Instant) {
-        let zero = Instant::now();
-        (Rules::new(3, 2, Some(Decimal::from(5))), move |seconds| zero + Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn a_target_that_never_answered_is_unreachable() {
-        let (mut rules, at) = rules();
-        assert_eq!(rules.replied(Reply::Failed, at(0), at(1), None), None);
-        assert_eq!(rules.replied(Reply::Failed, at(0), at(1), None), None, "they were on their way together");
-        assert!(matches!(
-            rules.replied(Reply::Failed, at(2), at(3), Some("refused")),
-            Some(StopReason::Unreachable { .. })
-        ));
-    }
-
-    #[test]
-    fn failures_in_a_row_end_a_run_and_an_answer_begins_the_row_anew() {
-        let (mut rules, at) = rules();
-        rules.replied(Reply::Answered, at(0), at(1), None);
-        for second in [2, 4, 6] {
-            assert_eq!(rules.replied(Reply::Failed, at(second), at(second + 1), None).is_some(), second == 6);
-        }
-        rules.replied(Reply::Throttled, at(7), at(8), None);
-        assert_eq!(rules.in_row(), 0);
-    }
-
-    #[test]
-    fn refused_credentials_end_it_at_once() {
-        let (mut rules, at) = rules();
-        assert_eq!(rules.replied(Reply::Unauthorised, at(0), at(1), None), Some(StopReason::Unauthorised));
+    fn rules() -> Rules {
+        Rules::new(Some(Decimal::from(5)), 3)
     }
 
     #[test]
     fn the_share_of_failures_counts_once_a_hundred_were_tried() {
-        let (mut rules, _) = rules();
+        let mut rules = rules();
         for n in 1..100 {
             assert_eq!(rules.tried(n % 20 == 0), None, "{n}");
         }
         assert_eq!(rules.tried(true), None, "5 of 100 is not more than 5 %");
         assert_eq!(rules.failed_later(), Some(StopReason::FailedShare { failed: 6, tried: 100 }));
+    }
+
+    #[test]
+    fn refusals_end_a_run_when_they_are_all_the_same_and_nothing_is_accepted_between_them() {
+        let mut rules = rules();
+        assert_eq!((rules.refused("a at b"), rules.refused("a at b")), (None, None));
+        assert_eq!(rules.refused("c at d"), None, "another cause");
+        assert_eq!((rules.refused("a at b"), rules.refused("a at b")), (None, None));
+        rules.accepted();
+        assert_eq!((rules.refused("a at b"), rules.refused("a at b")), (None, None));
+        let stop = rules.refused("a at b").unwrap();
+        assert_eq!(stop, StopReason::IdenticalRefusals { accounts: 3, causes: "a at b".to_owned() });
+        assert!(stop.to_string().contains("a at b") && !stop.is_target());
+    }
+
+    #[test]
+    fn a_target_that_can_not_be_used_is_told_apart_from_a_run_that_ended_early() {
+        let lasted = Duration::from_millis(301_250);
+        let outage = StopReason::Outage { lasted, last: "HTTP 502".into() };
+        assert_eq!(
+            outage.to_string(),
+            "`[stop] give_up_after` reached: the target gave no usable answer for 5m 1s (HTTP 502)"
+        );
+        assert!(outage.is_target() && StopReason::Unauthorised.is_target());
+        assert!(!StopReason::ConsecutiveFailures(20).is_target() && !StopReason::Until.is_target());
     }
 }

@@ -113,6 +113,32 @@ pub(super) fn of_status(outcome: &StatusOutcome) -> Told {
     }
 }
 
+/// The causes of a refusal, in short: codes, and paths without list positions; none if it is no refusal.
+pub(super) fn causes(told: &Told) -> Option<String> {
+    /// More are counted, not named.
+    const NAMED: usize = 3;
+    if told.event != Some(Event::Refused) && told.validation != Some(Validation::Refused) {
+        return None;
+    }
+    let field = |path: &str| {
+        path.split('.').filter(|part| part.is_empty() || part.parse::<u32>().is_err()).collect::<Vec<_>>().join(".")
+    };
+    let mut causes: Vec<String> = told
+        .findings
+        .iter()
+        .map(|finding| match field(&finding.path).as_str() {
+            "" => format!("`{}`", finding.code),
+            path => format!("`{}` at {path}", finding.code),
+        })
+        .collect();
+    causes.sort();
+    causes.dedup();
+    let more = causes.len().saturating_sub(NAMED);
+    causes.truncate(NAMED);
+    let causes = causes.join(", ");
+    Some(if more > 0 { format!("{causes} and {more} more") } else { causes })
+}
+
 fn remote(found: &[RemoteFinding]) -> Vec<Finding> {
     found.iter().map(|f| finding(&f.path, f.code.as_deref(), f.message.clone())).collect()
 }
@@ -146,6 +172,22 @@ pub(super) fn finding(path: &str, code: Option<&str>, message: String) -> Findin
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_causes_of_a_refusal_are_told_without_positions_and_messages() {
+        let found = |path: &str, code: &str| RemoteFinding {
+            path: path.to_owned(),
+            code: Some(code.to_owned()),
+            message: "some words".to_owned(),
+        };
+        let refused = CreateOutcome::Refused(vec![
+            found("customers.1.landline", "invalid"),
+            found("customers.0.landline", "invalid"),
+            found("", "odd"),
+        ]);
+        assert_eq!(causes(&of_create(&refused)).as_deref(), Some("`invalid` at customers.landline, `odd`"));
+        assert_eq!(causes(&of_create(&CreateOutcome::Scheduled)), None);
+    }
 
     #[test]
     fn a_create_refused_without_a_word_is_never_left_without_a_reason() {

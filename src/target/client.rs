@@ -5,12 +5,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, Url, redirect};
 use secrecy::ExposeSecret;
 
@@ -38,6 +38,8 @@ pub struct Client {
     http: reqwest::Client,
     base: Arc<str>,
     accounts: Arc<str>,
+    /// Marked as sensitive; none: requests carry no credentials.
+    authorization: Arc<RwLock<Option<HeaderValue>>>,
     envelope: Envelope,
     timeout: Duration,
     max_body_bytes: usize,
@@ -78,7 +80,6 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("slipway/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers(&options.auth)?)
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
@@ -93,10 +94,18 @@ impl Client {
             http,
             accounts: format!("{}{ACCOUNTS}", base.as_str().trim_end_matches('/')).into(),
             base: base.as_str().trim_end_matches('/').into(),
+            authorization: Arc::new(RwLock::new(authorization(&options.auth)?)),
             envelope: options.envelope,
             timeout: options.timeout,
             max_body_bytes: options.max_body_bytes,
         })
+    }
+
+    /// Shows these credentials from the next request on, of this client and its clones.
+    pub fn set_auth(&self, auth: &Auth) -> Result<(), TargetError> {
+        let value = authorization(auth)?;
+        *self.authorization.write().unwrap_or_else(PoisonError::into_inner) = value;
+        Ok(())
     }
 
     /// Asks whether `payload`, an account's JSON, would be accepted. Creates nothing; may be repeated.
@@ -175,6 +184,11 @@ impl Client {
         request: RequestBuilder,
         classify: impl FnOnce(&Result<Answer, NoAnswer>) -> T,
     ) -> Exchange<T> {
+        let authorization = self.authorization.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let request = match authorization {
+            Some(value) => request.header(AUTHORIZATION, value),
+            None => request,
+        };
         let started_at = clock::now();
         let started = Instant::now();
         let result = match request.send().await {
@@ -245,17 +259,15 @@ fn is_loopback(url: &Url) -> bool {
     })
 }
 
-fn headers(auth: &Auth) -> Result<HeaderMap, TargetError> {
-    let mut headers = HeaderMap::new();
+fn authorization(auth: &Auth) -> Result<Option<HeaderValue>, TargetError> {
     let mut value = match auth {
         Auth::Token(key) => HeaderValue::from_str(&format!("Token {}", key.expose_secret())),
         Auth::Raw(key) => HeaderValue::from_str(key.expose_secret()),
-        Auth::None => return Ok(headers),
+        Auth::None => return Ok(None),
     }
     .map_err(|_| TargetError::Key)?;
     value.set_sensitive(true);
-    headers.insert(AUTHORIZATION, value);
-    Ok(headers)
+    Ok(Some(value))
 }
 
 /// A request that got no answer: sent surely not, or perhaps. Takes the error whole so that its URL can be dropped.
@@ -323,12 +335,12 @@ mod tests {
     fn the_key_is_sent_in_the_scheme_asked_for_and_never_shown() {
         let key = || SecretString::from("canary");
         for (auth, expected) in [(Auth::Token(key()), "Token canary"), (Auth::Raw(key()), "canary")] {
-            let headers = headers(&auth).unwrap();
-            assert_eq!(headers[AUTHORIZATION].as_bytes(), expected.as_bytes());
-            assert!(!format!("{headers:?}").contains("canary"));
+            let value = authorization(&auth).unwrap().unwrap();
+            assert_eq!(value.as_bytes(), expected.as_bytes());
+            assert!(!format!("{value:?}").contains("canary"));
             assert!(!format!("{auth:?}").contains("canary"));
         }
-        let broken = headers(&Auth::Raw(SecretString::from("canary\n"))).expect_err("no line breaks in a header");
+        let broken = authorization(&Auth::Raw(SecretString::from("canary\n"))).expect_err("no line breaks in a header");
         assert!(!broken.to_string().contains("canary"));
     }
 

@@ -1,5 +1,8 @@
 //! A migration project in a folder of its own, and the real binary to run in it.
 
+pub(crate) mod house;
+pub(crate) mod night;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

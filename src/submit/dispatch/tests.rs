@@ -56,11 +56,13 @@ fn options() -> SubmitOptions {
         poll_every: Duration::ZERO,
         follow_for: Duration::ZERO,
         consecutive_failures: 1,
+        give_up_after: Duration::from_secs(30),
+        identical_refusals: 1000,
+        fresh_key: None,
         failed_percent: None,
         until: None,
         first_wait: Duration::ZERO,
         seed: 0,
-        cut: None,
     }
 }
 
@@ -111,9 +113,12 @@ async fn an_account_taken_up_in_doubt_is_not_claimed_when_it_turns_out_ready() {
     let state = writer.record(told(doubtful.id, ExchangeKind::Status, Event::NotReceived)).await.unwrap();
     assert_eq!(state, State::Ready);
     dispatcher.claim_more().await.unwrap();
-    let fresh: Vec<_> = dispatcher.fresh.iter().map(|(account, _)| &*account.key.number).collect();
-    assert_eq!(fresh, ["2"]);
-    assert_eq!(dispatcher.later.len(), 1, "the other one is in hand already");
+    let mut steps = Vec::new();
+    while let Some((account, step)) = dispatcher.queue.pick(Instant::now()) {
+        steps.push((account.key.number.to_string(), step));
+    }
+    // The other one is in hand already.
+    assert_eq!(steps, [("1".to_owned(), Step::Read), ("2".to_owned(), Step::Create)]);
 
     drop((dispatcher, writer));
     serving.join().unwrap().unwrap();

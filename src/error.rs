@@ -159,11 +159,11 @@ impl Error {
             Self::Config(error) => error.hint(),
             Self::Contract(error) => error.hint(),
             Self::Generate(error) => error.hint(),
+            Self::Ledger(error) | Self::Submit(SubmitError::Ledger(error)) => error.hint(),
             Self::Usage { hint, .. } | Self::Refused { hint, .. } | Self::Gate { hint, .. } => hint.clone(),
             Self::Mapping(_) => Some("`slipway lint` shows every problem of a mapping".to_owned()),
             Self::Stage(_)
             | Self::Store(_)
-            | Self::Ledger(_)
             | Self::Target(_)
             | Self::Sandbox(_)
             | Self::Submit(_)

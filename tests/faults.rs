@@ -85,6 +85,15 @@ fn bodies_that_take_their_time_and_bodies_that_take_too_long() {
 }
 
 #[test]
+fn creates_that_are_never_answered() {
+    let mut house = house(Faults { silent_one_in: one_in(4), ..Faults::default() });
+    house.timeout = ms(300);
+    let summary = house.drive(options(Work::CreateAndFollow));
+    assert_eq!((summary.stopped, summary.creates), (None, ACCOUNTS));
+    house.all_processed_once(ACCOUNTS);
+}
+
+#[test]
 fn a_status_that_lags_behind_the_acceptance() {
     // What was created and whose reply was lost shows late, but within settle.
     survives(Faults { lag: ms(120), lost_reply_one_in: one_in(3), gateway_one_in: one_in(4), ..Faults::default() });

@@ -4,6 +4,7 @@
 
 mod book;
 mod build;
+mod damage;
 mod demo;
 mod faults;
 mod forms;

@@ -3,6 +3,7 @@
 //! The binary runs as its own process against a sandbox in another.
 
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::support::night::{FAST, Sandbox, finish, project, wait_for};
 use crate::support::text;
@@ -145,4 +146,46 @@ fn a_build_that_is_blocked_or_mostly_rejected_sends_nothing() {
     let refused = project.run(3, &[&["submit"], &dirty[..]].concat());
     assert!(text(&refused.stderr).contains("stop.rejected"), "{}", text(&refused.stderr));
     assert_eq!(sandbox.counts().requests, requests);
+}
+
+#[test]
+fn ctrl_c_waits_no_longer_than_the_timeout_for_a_target_that_does_not_answer() {
+    const ACCOUNTS: u32 = 12;
+    let folder = tempfile::tempdir().unwrap();
+    let faults = folder.path().join("faults.toml");
+    std::fs::write(&faults, "silent_one_in = 1\n").unwrap();
+    let sandbox = Sandbox::start(&["--faults", faults.to_str().unwrap()]);
+    let project = project(ACCOUNTS, &sandbox);
+    project.run(0, &["build", "--quiet"]);
+    let settings = ["--set", "limits.timeout=2s", "--set", "limits.rate=50/s", "--set", "limits.attempts=100"];
+    let mut command = project.command(&[&["submit", "--quiet"], &settings[..]].concat());
+    let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+    wait_for("creates", &mut process, || sandbox.counts().creates >= 2);
+    let asked = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap().success());
+    let output = process.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stdout));
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
+    assert!(text(&output.stdout).contains("interrupted"), "{}", text(&output.stdout));
+    assert_eq!(project.column("SELECT number FROM account WHERE state = 'sending'"), [""; 0]);
+    assert!(!project.column("SELECT number FROM account WHERE state = 'unknown'").is_empty());
+}
+
+#[test]
+fn a_backup_of_a_ledger_that_is_written_to_is_whole() {
+    let sandbox = Sandbox::start(&[]);
+    let project = project(60, &sandbox);
+    let mut command = project.command(&[&["run", "--quiet"], &FAST[..], &["--set", "limits.rate=40/s"]].concat());
+    let mut process = command.stdout(Stdio::null()).spawn().unwrap();
+    for (nth, creates) in [3, 12, 20].into_iter().enumerate() {
+        wait_for("creates", &mut process, || sandbox.counts().creates >= creates);
+        let file = format!("backup-{nth}.sqlite");
+        project.run(0, &["backup", &file, "--quiet"]);
+        let copy = rusqlite::Connection::open(project.path(&file)).unwrap();
+        let check: String = copy.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        let sent: i64 = copy.query_row("SELECT count(*) FROM intent", [], |row| row.get(0)).unwrap();
+        assert_eq!((check.as_str(), sent >= creates as i64), ("ok", true), "{sent} of {creates}");
+    }
+    assert!(process.wait().unwrap().success());
+    finish(&project, &sandbox, 60);
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 use super::state::IllegalTransition;
 
 /// Why the ledger could not do what it was asked.
@@ -113,5 +115,25 @@ impl LedgerError {
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Held { .. } | Self::Abandoned { .. } | Self::OtherTarget { .. })
+    }
+
+    /// What to do next, where the message alone does not say it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let Self::Sql { source, .. } = self else { return None };
+        let hint = match source.sqlite_error_code()? {
+            ErrorCode::DiskFull | ErrorCode::SystemIoFailure => {
+                "is the disk full, or a quota reached? What was committed before is safe; with room again, running again \
+                 resumes"
+            }
+            ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+                "is the folder on a local disk, and writable for this user?"
+            }
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+                "restore a backup in its place and run `slipway recover`"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
 }

@@ -52,6 +52,8 @@ pub struct Faults {
     pub reset_one_in: Option<NonZeroU32>,
     /// One create in so many takes effect, and the connection is cut before the reply.
     pub lost_reply_one_in: Option<NonZeroU32>,
+    /// One create in so many takes effect, and is not answered for an hour.
+    pub silent_one_in: Option<NonZeroU32>,
     /// One create in so many takes effect, and is answered 504 with HTML.
     pub gateway_one_in: Option<NonZeroU32>,
 

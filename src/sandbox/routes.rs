@@ -1,7 +1,7 @@
 //! The sandbox over HTTP: what is answered to a request that was let in.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -26,6 +26,9 @@ use crate::target::Status;
 
 /// The largest request body it reads: an account with decades of transactions is a tenth of it.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
+
+/// Longer than anybody waits for a reply.
+const SILENCE: Duration = Duration::from_hours(1);
 
 const ACCOUNTS: &str = "/v2/data-import/accounts/";
 
@@ -102,6 +105,10 @@ async fn create(
     let strikes = |one_in, purpose| faults::strikes(one_in, seed, purpose, key, nth);
     match created {
         Created::Scheduled if strikes(faults.lost_reply_one_in, "lost_reply") => cut(&connection),
+        Created::Scheduled if strikes(faults.silent_one_in, "silent") => {
+            tokio::time::sleep(SILENCE).await;
+            StatusCode::CREATED.into_response()
+        }
         Created::Scheduled if strikes(faults.gateway_one_in, "gateway") => page(StatusCode::GATEWAY_TIMEOUT),
         Created::Scheduled => StatusCode::CREATED.into_response(),
         Created::AlreadyImported { kraken_identifier } => {

@@ -29,6 +29,8 @@ pub(super) struct Account {
     pub(super) baseline: Option<RemoteStatus>,
     /// When this process first found no trace of the newest create.
     pub(super) missing_since: Option<Instant>,
+    /// How many reads of this process found none.
+    pub(super) missing_reads: u32,
     pub(super) processed_without_number: bool,
     /// Requests of the present step so far.
     pub(super) tries: u32,
@@ -87,6 +89,7 @@ impl Account {
             sent: None,
             baseline: None,
             missing_since: None,
+            missing_reads: 0,
             processed_without_number: false,
             tries: 0,
             throttled: 0,

@@ -411,6 +411,8 @@ impl Dispatcher {
         let read = tokio::task::spawn_blocking(move || key.read()).await?;
         let set = read.and_then(|auth| self.shared.client.set_auth(&auth).map_err(|error| error.to_string()));
         self.credentials.refreshed(Instant::now());
+        // The place may have been a probe's.
+        self.shared.limiter.probe_again();
         Ok(set.err().map(StopReason::NoKey))
     }
 

@@ -86,6 +86,7 @@ impl Shared {
         account.creates += 1;
         account.tries += 1;
         account.missing_since = None;
+        account.missing_reads = 0;
         let creating = self.client.create(&payload, &self.options.task);
         let exchange = if cut::is_due(CutPoint::AfterSend) { cut_off_while(creating).await } else { creating.await };
         cut::reached(CutPoint::AfterReply);
@@ -198,6 +199,7 @@ impl Shared {
                 state: account.state,
                 baseline: account.baseline.as_ref(),
                 missing_for,
+                missing_reads: account.missing_reads,
                 processed_without_number: account.processed_without_number,
                 settle: self.options.settle,
             },
@@ -205,6 +207,7 @@ impl Shared {
         );
         if action == (Action::Wait { missing: true }) {
             account.missing_since.get_or_insert(done.began);
+            account.missing_reads += 1;
         }
         if let Read::Found(found) = read {
             account.processed_without_number =

@@ -27,11 +27,16 @@ pub struct Known<'a> {
     pub baseline: Option<&'a RemoteStatus>,
     /// For how long reads of this process have found no trace of the newest create; zero at the first of them.
     pub missing_for: Duration,
+    /// How many reads of this process have found no trace of it, before this one.
+    pub missing_reads: u32,
     /// Whether the last read said PROCESSED without an account number.
     pub processed_without_number: bool,
     /// How long a create may take to show.
     pub settle: Duration,
 }
+
+/// So many reads must have found no trace of a create before it counts as lost: one of them alone may be a slip.
+pub const LEAST_READS: u32 = 4;
 
 /// What to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +62,7 @@ pub enum Action {
 /// | `ready`, sent before | not found, ERRORED, CANCELLED, a dry run's end | create |
 /// | `ready`, sent before | PENDING, `IN_PROGRESS`, unknown word | take pending: an earlier create is alive after all |
 /// | `ready`, sent before | PROCESSED | take processed |
-/// | `unknown` | no trace, for less than `settle` | wait, missing |
+/// | `unknown` | no trace, for less than `settle` or in fewer than [`LEAST_READS`] reads | wait, missing |
 /// | `unknown` | no trace, for all of `settle` | take not received |
 /// | `unknown` | PENDING, `IN_PROGRESS`, unknown word, PROCESSED without a number | take pending |
 /// | `unknown` | PROCESSED, ERRORED, CANCELLED | take it |
@@ -78,7 +83,9 @@ pub fn resolve(known: &Known<'_>, read: Read<'_>) -> Action {
         (State::Ready, Some(Trace::Processed { .. })) => Action::Take(Event::StatusProcessed),
         (State::Ready, Some(Trace::Errored | Trace::Cancelled) | None) => Action::Create,
 
-        (State::Unknown, None) if known.missing_for < known.settle => Action::Wait { missing: true },
+        (State::Unknown, None) if known.missing_for < known.settle || known.missing_reads + 1 < LEAST_READS => {
+            Action::Wait { missing: true }
+        }
         (State::Unknown, None) => Action::Take(Event::NotReceived),
         (State::Unknown, Some(Trace::Pending | Trace::Processed { numbered: false })) => {
             Action::Take(Event::StatusPending)
@@ -148,6 +155,7 @@ mod tests {
             state,
             baseline,
             missing_for: Duration::from_secs(missing_for),
+            missing_reads: if missing_for == 0 { 0 } else { LEAST_READS },
             processed_without_number: again,
             settle: SETTLE,
         };
@@ -183,6 +191,72 @@ mod tests {
         }
     }
 
+    /// The second writing of [`resolve`], as rows that are tried from the top: what is known, what is read, what follows.
+    /// `*` is anything; a read is a word, `#` with a number, `=` the baseline, `~` a dry run's end.
+    const ROWS: &[(&str, &str, &str, &str)] = &[
+        // state, read, beside it, then
+        ("*", "silence", "*", "wait"),
+        ("ready", "= ~ 404 ERRORED CANCELLED", "*", "create"),
+        ("ready", "PENDING IN_PROGRESS NEW", "*", "pending"),
+        ("ready", "PROCESSED PROCESSED#", "*", "processed"),
+        ("unknown", "= ~ 404", "short", "missing"),
+        ("unknown", "= ~ 404", "settled", "not received"),
+        ("unknown", "PENDING IN_PROGRESS NEW PROCESSED", "*", "pending"),
+        ("unknown submitted", "PROCESSED#", "*", "processed"),
+        ("unknown submitted", "ERRORED", "*", "errored"),
+        ("unknown submitted", "CANCELLED", "*", "cancelled"),
+        ("submitted", "PENDING IN_PROGRESS NEW", "*", "pending"),
+        ("submitted", "PROCESSED", "first", "wait"),
+        ("submitted", "PROCESSED", "again", "processed"),
+        ("*", "*", "*", "wait"),
+    ];
+
+    fn said(action: Action) -> &'static str {
+        match action {
+            Action::Wait { missing: false } => "wait",
+            Action::Wait { missing: true } => "missing",
+            Action::Create => "create",
+            Action::Take(Event::StatusPending) => "pending",
+            Action::Take(Event::StatusProcessed) => "processed",
+            Action::Take(Event::StatusErrored) => "errored",
+            Action::Take(Event::StatusCancelled) => "cancelled",
+            Action::Take(Event::NotReceived) => "not received",
+            Action::Take(_) => "something else",
+        }
+    }
+
+    #[test]
+    fn every_state_read_and_circumstance_agrees_with_the_rows() {
+        let words = ["404", "-", "PENDING", "IN_PROGRESS", "NEW", "PROCESSED#", "PROCESSED", "ERRORED", "CANCELLED"];
+        let words = words.into_iter().chain(["DRY_RUN_SUCCEEDED", "DRY_RUN_ERRORED"]);
+        let mut tried = 0;
+        for (state, word) in State::ALL.into_iter().flat_map(|state| words.clone().map(move |word| (state, word))) {
+            let same = RemoteStatus { status: word.trim_end_matches('#').into(), modified: Some("now".into()) };
+            let older = RemoteStatus { modified: Some("then".into()), ..same.clone() };
+            for baseline in [None, Some(&same), Some(&older)] {
+                let read = match word {
+                    "-" => "silence",
+                    word if word.starts_with("DRY_RUN") => "~",
+                    "404" => "404",
+                    _ if baseline == Some(&same) => "=",
+                    word => word,
+                };
+                for (missing_for, time) in [(0, "short"), (59, "short"), (60, "settled"), (600, "settled")] {
+                    for (again, seen) in [(false, "first"), (true, "again")] {
+                        let is = |cell: &str, value: &str| cell == "*" || cell.split(' ').any(|one| one == value);
+                        let row = ROWS.iter().find(|(of, reads, beside, _)| {
+                            is(of, state.as_str()) && is(reads, read) && (is(beside, time) || is(beside, seen))
+                        });
+                        let then = said(ask(state, baseline, word, missing_for, again));
+                        assert_eq!(then, row.unwrap().3, "{state}, {word}, {baseline:?}, {missing_for}, {again}");
+                        tried += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(tried, 11 * 11 * 3 * 4 * 2);
+    }
+
     #[test]
     fn nothing_must_be_found_for_all_of_settle_before_a_create_counts_as_lost() {
         for word in ["404", "DRY_RUN_ERRORED"] {
@@ -190,6 +264,22 @@ mod tests {
             assert_eq!(ask(State::Unknown, None, word, 60, false), Action::Take(Event::NotReceived));
         }
         assert_eq!(ask(State::Unknown, None, "-", 600, false), Action::Wait { missing: false }, "silence is no 404");
+    }
+
+    #[test]
+    fn nothing_must_be_found_often_enough_however_long_ago_it_was_first_looked_for() {
+        for missing_reads in 0..=LEAST_READS {
+            let known = Known {
+                state: State::Unknown,
+                baseline: None,
+                missing_for: SETTLE * 10,
+                missing_reads,
+                processed_without_number: false,
+                settle: SETTLE,
+            };
+            let lost = resolve(&known, Read::NotFound) == Action::Take(Event::NotReceived);
+            assert_eq!(lost, missing_reads + 1 >= LEAST_READS, "{missing_reads} before");
+        }
     }
 
     #[test]

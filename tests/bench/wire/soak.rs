@@ -14,8 +14,8 @@ use crate::support::night::{Sandbox, project};
 /// Everything that the sandbox can do, at rates that leave some work to be done.
 const FAULTS: &str = r#"
 latency = "2ms"
-unavailable_one_in = 40
-error_one_in = 60
+unavailable_one_in = 2000
+error_one_in = 40
 reset_one_in = 60
 lost_reply_one_in = 25
 gateway_one_in = 40
@@ -25,6 +25,7 @@ flap_one_in = 40
 odd_word_one_in = 40
 backwards_one_in = 40
 lag = "150ms"
+silent_one_in = 1000
 truncated_one_in = 50
 slow_one_in = 100
 slow_body = "300ms"

@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 
 use super::book::{Book, parent_of};
 use crate::account::AccountKey;
+use crate::contract::Field;
 use crate::finding::Cell;
 use crate::mapping::plan::{EntityPlan, Entry, FieldPlan, Known, LinePlan, Plan, ValuePlan};
 use crate::mapping::value::{self, CODE_BASE, unpack_integer};
@@ -114,6 +115,12 @@ impl Schema {
     pub fn is_known(&self, path: &str) -> bool {
         let contract = &self.plan.contract;
         path.is_empty() || contract.field(path).is_some() || contract.children(path).next().is_some()
+    }
+
+    /// What the contract says about the field at `path`, mapped or not.
+    #[must_use]
+    pub fn in_contract(&self, path: &str) -> Option<&Field> {
+        self.plan.contract.field(path)
     }
 
     /// The path of an entity without list positions.

@@ -35,6 +35,8 @@ pub(super) const RULES: &[Rule] = rules! {
     "billing-address-legacy-shape": "A billing address in single lines has a first line and a postcode." {
         "" "invalid_address" "expected a first line of the billing address beside the others" [Absent("billing_address1"), Given("billing_postcode"), Absent("billing_address")]
         "" "invalid_address" "expected a first line that is not blank" [Text("billing_address1", blank)]
+        "" "invalid_address" "expected a postcode beside the lines of the billing address" [Absent("billing_postcode"), Given("billing_address1"), Absent("billing_address")]
+        "" "invalid_address" "expected a postcode that is not blank" [Text("billing_postcode", blank)]
     }
     "billing-address-required": "An account that is not an occupier's has a billing address." {
         "" "billing_address_not_provided" "expected a billing address: its first line, or the address as an object"

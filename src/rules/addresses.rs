@@ -1,8 +1,9 @@
 //! Postcodes of billing and supply addresses.
 
-use super::Rule;
 use super::industry::postcode::{self, Postcode};
-use super::place::{Wrong, check_texts};
+use super::place::{Place, Wrong, both, check_texts};
+use super::{Check, Rule, finding};
+use crate::assemble::view::Schema;
 use crate::finding::Severity;
 
 const POSTCODES: &[&str] =
@@ -16,7 +17,7 @@ pub(super) const RULES: &[Rule] = &[
         codes: &[CODE],
         severity: Severity::Error,
         doc: "A postcode has the shape of a British one.",
-        bind: |schema| check_texts(schema, POSTCODES, shaped),
+        bind: |schema| both(check_texts(schema, POSTCODES, shaped), british_object(schema)),
     },
     Rule {
         id: "postcode-in-use",
@@ -33,6 +34,24 @@ pub(super) const RULES: &[Rule] = &[
         bind: |schema| check_texts(schema, &["supply_addresses.supply_postcode"], in_market),
     },
 ];
+
+/// The postcode of a billing address given as an object, if it is in Great Britain.
+fn british_object(schema: &Schema) -> Option<Check> {
+    let country = Place::bind(schema, "billing_address.country")?;
+    let postcode = Place::bind(schema, "billing_address.postal_code")?;
+    Some(Box::new(move |account, _, out| {
+        country.each_text(account, &mut |_, _, country| {
+            if !country.eq_ignore_ascii_case("GB") {
+                return;
+            }
+            postcode.each_text(account, &mut |row, field, text| {
+                if let Some(wrong) = shaped(text) {
+                    out.push(finding(wrong.code, row.path(Some(field)), wrong.message, row.cell(field)));
+                }
+            });
+        });
+    }))
+}
 
 fn shaped(text: &str) -> Option<Wrong> {
     (postcode::judge(text) == Postcode::Bad).then_some(Wrong {

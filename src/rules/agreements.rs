@@ -8,6 +8,9 @@ use super::{Check, Rule, days, finding};
 use crate::assemble::view::{FieldId, Row, Schema, Value};
 use crate::finding::{Finding, Severity};
 
+/// The path of agreements.
+pub(super) const AGREEMENTS: &str = "supply_addresses.meter_points.agreements";
+
 const CODE: &str = "gaps_or_overlaps_in_agreement_dates";
 
 pub(super) const RULES: &[Rule] = &[Rule {
@@ -20,9 +23,9 @@ pub(super) const RULES: &[Rule] = &[Rule {
 
 /// From a day on, until another one exclusively.
 #[derive(Clone, Copy, Debug)]
-struct Period {
-    from: NaiveDate,
-    to: Option<NaiveDate>,
+pub(super) struct Period {
+    pub(super) from: NaiveDate,
+    pub(super) to: Option<NaiveDate>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -50,7 +53,7 @@ fn joint(earlier: Period, later: Period, supply_start: Option<NaiveDate>) -> Opt
 
 fn consecutive(schema: &Schema) -> Option<Check> {
     let points = Rows::bind(schema, POINTS)?;
-    let agreements = schema.entity("supply_addresses.meter_points.agreements")?;
+    let agreements = schema.entity(AGREEMENTS)?;
     let from = schema.field("supply_addresses.meter_points.agreements.effective_from")?;
     let to = schema.field("supply_addresses.meter_points.agreements.effective_to");
     let start = schema.field("supply_addresses.meter_points.supply_start_date");
@@ -72,7 +75,7 @@ fn consecutive(schema: &Schema) -> Option<Check> {
 }
 
 /// The period of an agreement, unless one of its dates is faulty.
-fn period(row: Row<'_>, from: FieldId, to: Option<FieldId>) -> Option<Period> {
+pub(super) fn period(row: Row<'_>, from: FieldId, to: Option<FieldId>) -> Option<Period> {
     let to = match value_of(row, to) {
         Value::Absent => None,
         end => Some(end.date()?),

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use super::account_fields::rules;
 use super::never::{
     Never,
-    Test::{Absent, After, Future, Given, NotBefore, Numbers},
+    Test::{Absent, After, Given, NotBefore, Numbers},
     never,
 };
 use super::{Rule, error};
@@ -14,37 +14,17 @@ pub(super) const RULES: &[Rule] = rules! {
     "ledger-current-after-close": "No current transaction of a ledger is dated up to its last statement's closing." {
         "ledgers.current_statement_transactions" "current_statement_transaction_before_last_statement_closing_date" "expected a day after the ledger's last statement closed" [NotBefore("^last_statement_closing_date", "transaction_date")]
     }
-    "current-not-before-opening": "No current transaction of the account is dated up to its last statement's closing." {
-        "current_statement_transactions" "current_statement_transaction_before_current_statement_opening_date" "expected a day after the last statement closed" [Absent("to_prepay_meter_serial_number"), NotBefore("^last_statement_closing_date", "transaction_date")]
-    }
-    "current-not-before-lbtd": "No current transaction is dated before the day the account was last billed to." {
-        "current_statement_transactions" "current_statement_transaction_before_last_billed_to_date" "expected the day the account was last billed to, or a later one" [Given("transaction_date"), After("/last_billed_to_date", "transaction_date")]
-        "ledgers.current_statement_transactions" "current_statement_transaction_before_last_billed_to_date" "expected the day the account was last billed to, or a later one" [Given("transaction_date"), After("/last_billed_to_date", "transaction_date")]
-    }
-    "historical-not-after-close": "No historical transaction of the account is dated after its last statement's closing." {
-        "historical_statement_transactions" "historical_statement_transaction_after_last_statement_closing_date" "expected a day up to the last statement's closing" [After("transaction_date", "^last_statement_closing_date")]
-    }
     "ledger-historical-not-after-close": "No historical transaction of a ledger is dated after its last statement's closing." {
         "ledgers.historical_statement_transactions" "historical_statement_transaction_after_last_statement_closing_date" "expected a day up to the last statement's closing" [After("transaction_date", "^last_statement_closing_date")]
     }
-    "issue-not-before-close": "A statement is not issued before it closes." {
-        "" "last_statement_issued_before_closing_date" "expected the last statement to be issued on or after its closing" [After("last_statement_closing_date", "last_statement_issue_date")]
-    }
     "ledger-issue-not-before-close": "A ledger's statement is not issued before it closes." {
         "ledgers" "last_statement_issued_before_closing_date" "expected the last statement to be issued on or after its closing" [After("last_statement_closing_date", "last_statement_issue_date"), Given("historical_statement_transactions")]
-    }
-    "historical-needs-close-date": "An account with historical transactions says when its last statement closed, or to when it was billed." {
-        "" "historical_statement_transactions_without_last_statement_closing_date_or_last_billed_to_date" "expected the closing of the last statement, or the day it was last billed to" [Absent("last_statement_closing_date"), Absent("last_billed_to_date"), Given("historical_statement_transactions")]
     }
     "ledger-historical-needs-close-date": "A ledger with historical transactions says when its last statement closed." {
         "ledgers" "historical_statement_transactions_require_last_statement_closing_date" "expected the closing of the ledger's last statement" [Absent("last_statement_closing_date"), Given("historical_statement_transactions")]
     }
     "ledger-close-date-for-balance": "A ledger with a balance brought forward and current transactions says when its last statement closed." {
         "ledgers" "historical_statement_without_last_statement_closing_date" "expected the closing of the ledger's last statement" [Absent("last_statement_closing_date"), Numbers(&["last_statement_balance"], |n| !n[0].is_zero()), Given("current_statement_transactions")]
-    }
-    "historical-period-not-future": "The last statement has closed by the run date." {
-        "" "historical_statement_period_end_in_future" "expected a day up to the run date" [Future("last_statement_closing_date")]
-        "ledgers" "historical_statement_period_end_in_future" "expected a day up to the run date" [Future("last_statement_closing_date")]
     }
     "billing-document-id-not-current": "No current transaction names a billing document." {
         "current_statement_transactions" "billing_document_identifier_not_allowed_for_current_statement_transactions" "expected no billing document: the transaction is not on a statement yet" [Given("billing_document_identifier")]

@@ -6,8 +6,8 @@ use chrono::{Days, NaiveDate};
 use foldhash::fast::FixedState;
 use rust_decimal::Decimal;
 
-use super::never::way;
-use super::place::{Rows, cells_of, value_of};
+use super::never::{Never, Test, never, way};
+use super::place::{Rows, both, cells_of, value_of};
 use super::{Check, Rule, error, finding};
 use crate::assemble::view::{EntityId, FieldId, Row, Schema, Value};
 use crate::finding::Finding;
@@ -37,14 +37,11 @@ pub(super) const UNIQUE: &[Rule] = unique! {
     "supply-addresses-unique" "duplicate_supply_addresses_found" "No two supply addresses are the same." "expected each supply address once" ["": "supply_addresses" => "supply_address1", "supply_address2", "supply_postcode"]
     "meter-points-unique" "duplicate_meter_points_provided" "No meter point is twice under one supply address." "expected each meter point once" ["supply_addresses": "supply_addresses.meter_points" => "identifier"]
     "ledger-codes-unique" "duplicate_ledger_entries_found" "No two ledgers have one code." "expected each ledger code once" ["": "ledgers" => "ledger_code"]
-    "transaction-ids-unique" "duplicate_transaction_ids" "No two transactions of an account have one identifier." "expected each transaction's identifier once" ["": "current_statement_transactions", "historical_statement_transactions", "ledgers.current_statement_transactions", "ledgers.historical_statement_transactions" => "transaction_id"]
-    "ledger-transaction-ids-unique" "duplicate_transaction_ids" "No two transactions of a ledger have one identifier." "expected each transaction's identifier once in its ledger" ["ledgers": "ledgers.current_statement_transactions", "ledgers.historical_statement_transactions" => "transaction_id"]
     "payment-preference-ledger-unique" "duplicate_ledger_in_payment_preferences" "No ledger has two payment preferences." "expected each ledger once" ["": "payment_preferences" => "ledger_identifier"]
     "campaigns-unique" "duplicate_account_campaigns" "No campaign is listed twice." "expected each campaign once" ["": "account_campaigns" => "slug"; "": "account_campaigns" => "campaign_name"]
     "consent-types-unique" "children_with_duplicate_values" "No two consents of one list have one type." "expected each type of consent once" ["": "consents" => "type"; "customers": "customers.consents" => "type"]
     "portfolio-reference-namespaces-unique" "duplicate_portfolio_references" "No two references of a portfolio have one namespace." "expected each namespace once" ["": "portfolio.portfolio_references" => "namespace"; "business.portfolios": "business.portfolios.portfolio_references" => "namespace"]
     "business-detail-keys-unique" "children_with_duplicate_values" "No two details of a business have one key." "expected each key once" ["": "business.details" => "key"]
-    "plan-components-unique" "duplicate_payment_component_combinations" "No payment of a plan has two components of one type." "expected each type once in a payment" ["payment_plans.payments": "payment_plans.payments.amount_components" => "component_type"]
     "instalments-unique" "children_with_duplicate_values" "No two instalments of a schedule have one day and type." "expected each day and type once" ["payment_schedules": "payment_schedules.instalments" => "payment_date", "payment_type"]
     "eac-unique" "repeated_eac_for_tpr" "No two annual consumptions of a regime start on one day." "expected each regime and day once" ["supply_addresses.meter_points": "supply_addresses.meter_points.eac_history" => "tpr", "effective_from"]
     "register-ids-unique" "meter_with_duplicate_register_ids" "No two registers of a meter have one name." "expected each register of the meter once" ["supply_addresses.meter_points.meters": "supply_addresses.meter_points.meters.registers" => "register_id"]
@@ -150,7 +147,50 @@ fn below<'a>(way: &[EntityId], row: Row<'a>, visit: &mut dyn FnMut(Row<'a>)) {
     }
 }
 
+const REPEATED: &str = "duplicate_transaction_ids";
+const NAMELESS: &str = "missing_transaction_id";
+const OF_LEDGERS: [&str; 2] = ["ledgers.current_statement_transactions", "ledgers.historical_statement_transactions"];
+
+const fn nameless(at: &'static str) -> Never {
+    let message = "expected the transaction's identifier";
+    Never { at, code: NAMELESS, message, when: &[Test::Absent("transaction_id")] }
+}
+
 pub(super) const RULES: &[Rule] = &[
+    error(
+        "transaction-ids-unique",
+        &[REPEATED, NAMELESS],
+        "Every transaction of an account has an identifier of its own.",
+        |schema| {
+            const LISTS: &[&str] =
+                &["current_statement_transactions", "historical_statement_transactions", OF_LEDGERS[0], OF_LEDGERS[1]];
+            const TABLE: &[Unique] = &[Unique {
+                within: "",
+                lists: LISTS,
+                keys: &["transaction_id"],
+                code: REPEATED,
+                message: "expected each transaction's identifier once",
+            }];
+            const NEVER: &[Never] = &[nameless(LISTS[0]), nameless(LISTS[1])];
+            both(unique(schema, TABLE), never(schema, NEVER))
+        },
+    ),
+    error(
+        "ledger-transaction-ids-unique",
+        &[REPEATED, NAMELESS],
+        "Every transaction of a ledger has an identifier of its own.",
+        |schema| {
+            const TABLE: &[Unique] = &[Unique {
+                within: "ledgers",
+                lists: &OF_LEDGERS,
+                keys: &["transaction_id"],
+                code: REPEATED,
+                message: "expected each transaction's identifier once in its ledger",
+            }];
+            const NEVER: &[Never] = &[nameless(OF_LEDGERS[0]), nameless(OF_LEDGERS[1])];
+            both(unique(schema, TABLE), never(schema, NEVER))
+        },
+    ),
     error(
         "instructions-ledger-uniform",
         &["payment_instructions_ledger_code_uniformity_failed"],

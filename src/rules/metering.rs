@@ -10,10 +10,13 @@ use crate::assemble::view::{EntityId, FieldId, Row, Schema};
 pub(super) struct Meters {
     points: Rows,
     fuel: FieldId,
-    supply_end: Option<FieldId>,
+    pub(super) supply_end: Option<FieldId>,
     list: EntityId,
-    removed: Option<FieldId>,
+    pub(super) removed: Option<FieldId>,
 }
+
+/// The path of meters.
+pub(super) const METERS: &str = "supply_addresses.meter_points.meters";
 
 /// One meter with what its point says about it.
 #[derive(Clone, Copy)]
@@ -37,7 +40,7 @@ impl Meters {
             points: Rows::bind(schema, POINTS)?,
             fuel: schema.field("supply_addresses.meter_points.supply_type")?,
             supply_end: schema.field("supply_addresses.meter_points.supply_end_date"),
-            list: schema.entity("supply_addresses.meter_points.meters")?,
+            list: schema.entity(METERS)?,
             removed: schema.field("supply_addresses.meter_points.meters.removed_on"),
         })
     }

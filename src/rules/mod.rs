@@ -10,13 +10,19 @@
 
 mod account_fields;
 mod addresses;
+mod agreement_cover;
+mod agreement_terms;
 mod agreements;
+mod billed_to;
 mod billing_ledgers;
 pub mod book;
+mod closings;
 mod contacts;
 mod customers;
+mod exchanges;
 pub mod industry;
 mod ledger_fields;
+mod links;
 mod lists;
 mod metadata;
 mod metering;
@@ -24,14 +30,18 @@ mod never;
 pub mod notices;
 mod payments;
 mod people;
+mod periods;
 mod place;
 mod point_fields;
 mod reading_order;
 pub mod register;
 mod registers;
 mod schedules;
+mod serials;
+mod shared_meters;
 mod statements;
 mod supply;
+mod supply_charges;
 mod transfer_readings;
 
 use chrono::NaiveDate;
@@ -75,6 +85,16 @@ const fn error(
     Rule { id, codes, severity: Severity::Error, doc, bind }
 }
 
+/// A rule whose findings are warnings: what the target publishes about it can be read in two ways, or in part only.
+const fn warning(
+    id: &'static str,
+    codes: &'static [&'static str],
+    doc: &'static str,
+    bind: fn(&Schema) -> Option<Check>,
+) -> Rule {
+    Rule { id, codes, severity: Severity::Warning, doc, bind }
+}
+
 /// All rules, in the order in which they are checked.
 #[must_use]
 pub fn all() -> Vec<Rule> {
@@ -85,11 +105,21 @@ pub fn all() -> Vec<Rule> {
         metadata::RULES,
         supply::RULES,
         agreements::RULES,
+        agreement_cover::RULES,
+        agreement_terms::RULES,
         registers::RULES,
         transfer_readings::RULES,
+        billed_to::RULES,
+        exchanges::RULES,
+        shared_meters::RULES,
+        serials::RULES,
         reading_order::RULES,
         billing_ledgers::RULES,
+        closings::RULES,
+        supply_charges::RULES,
+        links::RULES,
         payments::RULES,
+        periods::RULES,
         statements::RULES,
         account_fields::RULES,
         people::RULES,

@@ -17,6 +17,9 @@ pub(super) const RULES: &[Rule] = rules! {
         "customers" "contact_details_for_occupier" "expected no e-mail address: the person is called the occupier" [Given("email"), Text("given_name", the), Text("family_name", occupier)]
         "customers" "contact_details_for_occupier" "expected no mobile number: the person is called the occupier" [Given("mobile"), Text("given_name", the), Text("family_name", occupier)]
         "customers" "contact_details_for_occupier" "expected no landline number: the person is called the occupier" [Given("landline"), Text("given_name", the), Text("family_name", occupier)]
+        "business.users" "contact_details_for_occupier" "expected no e-mail address: the person is called the occupier" [Given("email"), Text("given_name", the), Text("family_name", occupier)]
+        "business.users" "contact_details_for_occupier" "expected no mobile number: the person is called the occupier" [Given("mobile"), Text("given_name", the), Text("family_name", occupier)]
+        "business.users" "contact_details_for_occupier" "expected no landline number: the person is called the occupier" [Given("landline"), Text("given_name", the), Text("family_name", occupier)]
     }
     "not-named-the-occupier": "No person is called the occupier." {
         "customers" "customer_may_not_be_named_the_occupier" "expected a name; raise the account's flag for an unknown occupier instead" [Text("given_name", the), Text("family_name", occupier)]

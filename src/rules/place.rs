@@ -93,6 +93,27 @@ impl Place {
     }
 }
 
+/// A field of an object below a row: the object may have rows of its own, or lie in its owner's.
+pub(super) struct Nested {
+    object: Option<EntityId>,
+    pub(super) field: FieldId,
+}
+
+impl Nested {
+    /// The field `name` below the rows of `owner`, such as `prepay_details.debt_balance`; none if it is not mapped.
+    pub(super) fn bind(schema: &Schema, owner: &str, name: &str) -> Option<Self> {
+        let field = schema.field(&format!("{owner}.{name}"))?;
+        let (owner, entity) = (schema.entity(owner)?, field.entity());
+        let object = (entity != owner).then_some(entity);
+        (object.is_none() || schema.parent(entity) == Some(owner)).then_some(Self { object, field })
+    }
+
+    /// The row that has the field, if `owner` has such an object.
+    pub(super) fn of<'a>(&self, owner: Row<'a>) -> Option<Row<'a>> {
+        self.object.map_or(Some(owner), |object| owner.children(object).next())
+    }
+}
+
 /// The value of a field that may not be mapped.
 pub(super) fn value_of(row: Row<'_>, field: Option<FieldId>) -> Value<'_> {
     field.map_or(Value::Absent, |field| row.value(field))
@@ -116,6 +137,17 @@ pub(super) fn check_texts(schema: &Schema, paths: &[&str], judge: fn(&str) -> Op
             });
         }
     }))
+}
+
+/// Both checks, if there are two.
+pub(super) fn both(one: Option<Check>, other: Option<Check>) -> Option<Check> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(Box::new(move |account, context, out| {
+            one(account, context, out);
+            other(account, context, out);
+        })),
+        (one, other) => one.or(other),
+    }
 }
 
 /// The cells of a value or, if it has none, its row's record.

@@ -75,15 +75,6 @@ pub(super) const RULES: &[Rule] = rules! {
     "smart-device-id-shape": "A smart device is named by eight pairs of hexadecimal digits." {
         "supply_addresses.meter_points.meters" "invalid_smart_device_id" "expected eight pairs of hexadecimal digits joined by hyphens" [Text("smart_device_id", bad_device)]
     }
-    "configuration-periods-past-and-open": "No configuration period starts after the run date." {
-        "supply_addresses.meter_points.configuration_periods" "configuration_period_starts_in_future" "expected a day up to the run date" [Future("effective_from_date")]
-    }
-    "aq-current": "A gas point on supply has an annual quantity." {
-        "supply_addresses.meter_points" "no_current_or_future_aq_entry_found" "expected an annual quantity in the history; there is none" [Absent("aq_history"), Absent("supply_end_date"), In("supply_type", &["GAS"])]
-    }
-    "agreements-cover-billable-points": "A meter point on supply has an agreement." {
-        "supply_addresses.meter_points" "meter_point_with_no_agreement" "expected an agreement of the meter point; none is left of it" [Absent("agreements"), Absent("supply_end_date")]
-    }
     "billable-point-has-meter": "A meter point on supply has a meter, unless it is unmetered." {
         "supply_addresses.meter_points" "meter_point_with_no_meters" "expected a meter; none is left of the meter point" [Absent("meters"), Absent("supply_end_date"), Absent("measurement_class")]
         "supply_addresses.meter_points" "meter_point_with_no_meters" "expected a meter; none is left of the meter point" [Absent("meters"), Absent("supply_end_date"), In("measurement_class", &["A", "C", "E", "F", "G"])]

@@ -50,9 +50,6 @@ pub(super) const RULES: &[Rule] = rules! {
         "payment_schedules" "payment_schedule_delay_must_have_bill_trigger" "expected no delay: bills do not trigger the payments" [Given("delay_days"), NotIn("trigger", &["BILL"])]
         "payment_schedules" "payment_schedule_delay_strategy_missing_delay_days" "expected the days of the delay" [Absent("delay_days"), Given("delay_strategy")]
     }
-    "plan-or-schedule-per-ledger": "An account has payment plans or payment schedules." {
-        "" "payment_plan_and_payment_schedule_not_allowed_on_same_ledger" "expected payment plans or payment schedules, found both" [Given("payment_plans"), Given("payment_schedules")]
-    }
     "adequacy-created-before-applied": "A review's outcome is applied after the review." {
         "payment_adequacy_changes" "payment_adequacy_invalid_dates" "expected it to be applied after it was made" [NotBefore("created_at", "applied_at")]
     }

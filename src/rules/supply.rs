@@ -3,9 +3,9 @@
 use chrono::NaiveDate;
 
 use super::industry::supply_point::{Fault, check_mpan, check_mprn};
-use super::place::{Place, Rows, Wrong, check_texts, value_of};
-use super::{Check, Rule, finding};
-use crate::assemble::view::{Schema, Value};
+use super::place::{Place, Rows, Wrong, cells_of, check_texts, value_of};
+use super::{Check, Rule, error, finding};
+use crate::assemble::view::{Row, Schema, Value};
 use crate::finding::Severity;
 
 pub(super) const POINTS: &str = "supply_addresses.meter_points";
@@ -54,6 +54,24 @@ pub(super) const RULES: &[Rule] = &[
         doc: "An account that is supplied has a meter point whose supply has not ended.",
         bind: one_point_on_supply,
     },
+    error(
+        "meter-points-unique-across-addresses",
+        &["duplicate_meter_points_on_different_supply_addresses_provided"],
+        "No meter point is under two supply addresses.",
+        one_address_each,
+    ),
+    error(
+        "occupier-one-property",
+        &["occupier_account_with_multiple_supply_addresses"],
+        "An account of an unknown occupier has at most one supply address.",
+        one_property,
+    ),
+    error(
+        "aq-current",
+        &["no_current_or_future_aq_entry_found"],
+        "A gas point on supply has an annual quantity that has not ended.",
+        current_quantity,
+    ),
 ];
 
 /// Judges an identifier by the fuel of its meter point.
@@ -159,6 +177,80 @@ fn one_point_on_supply(schema: &Schema) -> Option<Check> {
             ended.insert(0, account.record());
             out.push(finding("no_supply_point_on_supply", "supply_addresses".to_owned(), message, ended));
         }
+    }))
+}
+
+fn one_address_each(schema: &Schema) -> Option<Check> {
+    let addresses = schema.entity("supply_addresses")?;
+    let points = schema.entity(POINTS)?;
+    let identifier = schema.field("supply_addresses.meter_points.identifier")?;
+    Some(Box::new(move |account, _, out| {
+        if account.children(addresses).len() < 2 {
+            return;
+        }
+        for (at, address) in account.children(addresses).enumerate() {
+            for point in address.children(points) {
+                let Some(name) = point.value(identifier).text().filter(|name| !name.is_empty()) else { continue };
+                let elsewhere = account
+                    .children(addresses)
+                    .take(at)
+                    .flat_map(|other| other.children(points))
+                    .find(|other| other.value(identifier).text() == Some(name));
+                if let Some(other) = elsewhere {
+                    let mut cells = point.cell(identifier);
+                    cells.extend(other.cell(identifier));
+                    let message = "expected each meter point under one supply address; another address has it too";
+                    let code = "duplicate_meter_points_on_different_supply_addresses_provided";
+                    out.push(finding(code, point.path(Some(identifier)), message, cells));
+                }
+            }
+        }
+    }))
+}
+
+fn one_property(schema: &Schema) -> Option<Check> {
+    let unknown = schema.field("unknown_occupier")?;
+    let addresses = schema.entity("supply_addresses")?;
+    Some(Box::new(move |account, _, out| {
+        if account.value(unknown).bool() == Some(true) && account.children(addresses).len() > 1 {
+            let mut cells = account.cell(unknown);
+            cells.extend(account.children(addresses).map(Row::record));
+            let message = "expected one supply address at most: the occupier is unknown";
+            let code = "occupier_account_with_multiple_supply_addresses";
+            out.push(finding(code, "supply_addresses".to_owned(), message, cells));
+        }
+    }))
+}
+
+fn current_quantity(schema: &Schema) -> Option<Check> {
+    const LIST: &str = "supply_addresses.meter_points.aq_history";
+    let points = Rows::bind(schema, POINTS)?;
+    let fuel = schema.field("supply_addresses.meter_points.supply_type")?;
+    let end = schema.field("supply_addresses.meter_points.supply_end_date");
+    let list = schema.entity(LIST);
+    let to = schema.field("supply_addresses.meter_points.aq_history.effective_to");
+    if list.is_none() && !schema.is_known(LIST) {
+        return None;
+    }
+    Some(Box::new(move |account, context, out| {
+        points.each(account, &mut |point| {
+            if point.value(fuel).text() != Some("GAS") || !on_supply(&value_of(point, end), context.run_date) {
+                return;
+            }
+            let entries = || list.into_iter().flat_map(|list| point.children(list));
+            if entries().any(|entry| value_of(entry, to).date().is_none_or(|to| to >= context.run_date)) {
+                return;
+            }
+            let latest = entries().max_by_key(|entry| value_of(*entry, to).date());
+            let message = match latest {
+                None => "expected an annual quantity in the history; there is none",
+                Some(_) => "expected an annual quantity that has not ended by the run date; the latest one has",
+            };
+            let mut cells = vec![point.record()];
+            cells.extend(latest.map(|latest| cells_of(latest, to)).unwrap_or_default());
+            let path = format!("{}.aq_history", point.path(None));
+            out.push(finding("no_current_or_future_aq_entry_found", path, message, cells));
+        });
     }))
 }
 

@@ -1,5 +1,6 @@
 //! Transfer readings: one for each register that is billed, on the day the account was last billed to.
 
+use super::billed_to::BilledTo;
 use super::metering::{Fuel, Meter, Meters, Readings, Registers};
 use super::place::{cells_of, value_of};
 use super::{Check, Rule, days, finding};
@@ -16,9 +17,13 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "gas-transfer-reading-single",
-        codes: &["active_gas_meter_without_transfer_reading", "active_gas_meter_with_multiple_transfer_readings"],
+        codes: &[
+            "active_gas_meter_without_transfer_reading",
+            "active_gas_meter_with_multiple_transfer_readings",
+            "reading_meter_fully_billed",
+        ],
         severity: Severity::Error,
-        doc: "Each active gas meter has exactly one transfer reading.",
+        doc: "Each active gas meter has exactly one transfer reading, and one that was removed and is billed to its end has none.",
         bind: one_for_each_gas_meter,
     },
     Rule {
@@ -29,46 +34,6 @@ pub(super) const RULES: &[Rule] = &[
         bind: on_the_day,
     },
 ];
-
-/// The days an account was last billed to, from the register up to the account.
-struct BilledTo {
-    account: Option<FieldId>,
-    point: Option<FieldId>,
-    meter: Option<FieldId>,
-    register: Option<FieldId>,
-    registers: Option<Registers>,
-}
-
-impl BilledTo {
-    fn bind(schema: &Schema) -> Self {
-        Self {
-            account: schema.field("last_billed_to_date"),
-            point: schema.field("supply_addresses.meter_points.last_billed_to_date"),
-            meter: schema.field("supply_addresses.meter_points.meters.last_billed_to_date"),
-            register: schema.field("supply_addresses.meter_points.meters.registers.last_billed_to_date"),
-            registers: Registers::bind(schema),
-        }
-    }
-
-    /// The row and field that say to which day `register` of `meter` was last billed: the lowest level that says so.
-    fn of<'a>(&self, account: Row<'a>, meter: Meter<'a>, register: Option<&str>) -> Option<(Row<'a>, FieldId)> {
-        let register = self.registers.as_ref().and_then(|registers| {
-            meter
-                .row
-                .children(registers.list)
-                .find(|row| row.value(registers.id).text() == register && register.is_some())
-        });
-        [
-            (register, self.register),
-            (Some(meter.row), self.meter),
-            (Some(meter.point), self.point),
-            (Some(account), self.account),
-        ]
-        .into_iter()
-        .filter_map(|(row, field)| Some((row?, field?)))
-        .find(|(row, field)| !row.value(*field).is_absent())
-    }
-}
 
 fn one_for_each_register(schema: &Schema) -> Option<Check> {
     let (meters, registers) = (Meters::bind(schema)?, Registers::bind(schema)?);
@@ -109,7 +74,11 @@ fn one_for_each_gas_meter(schema: &Schema) -> Option<Check> {
     let billed_to = BilledTo::bind(schema);
     Some(Box::new(move |account, context, out| {
         meters.each(account, context.run_date, &mut |meter| {
-            if meter.fuel != Fuel::Gas || !meter.active {
+            if meter.fuel != Fuel::Gas {
+                return;
+            }
+            if !meter.active {
+                out.extend(fully_billed(&billed_to, account, meter, meters.removed, &transfer));
                 return;
             }
             let readings: Vec<Row<'_>> = meter.row.children(transfer.list).collect();
@@ -126,6 +95,24 @@ fn one_for_each_gas_meter(schema: &Schema) -> Option<Check> {
             }
         });
     }))
+}
+
+/// The finding about a meter that was removed by the day it was billed to, and has transfer readings all the same.
+fn fully_billed(
+    billed_to: &BilledTo,
+    account: Row<'_>,
+    meter: Meter<'_>,
+    removed: Option<FieldId>,
+    transfer: &Readings,
+) -> Option<Finding> {
+    let first = meter.row.children(transfer.list).next()?;
+    let day = value_of(meter.row, removed).date()?;
+    let stated = billed_to.day_of(account, meter, None).filter(|stated| day <= stated.day)?;
+    let message = "expected no transfer reading: the meter was removed by the day it was last billed to";
+    let mut cells = first.cell(transfer.date);
+    cells.extend(removed.map(|removed| meter.row.cell(removed)).unwrap_or_default());
+    cells.extend(stated.cells());
+    Some(finding("reading_meter_fully_billed", first.path(Some(transfer.date)), message, cells))
 }
 
 /// The historical readings of `register` on the day that a transfer reading is missing for.

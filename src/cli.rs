@@ -3,6 +3,8 @@
 //! A command's flags are one struct; its documentation is the command's help. The [`Command`] enum lists the commands
 //! there are.
 
+mod prepare;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Span, Window};
 use crate::sandbox::RefusalShape;
 use crate::target::Envelope;
+pub use prepare::{CompletionsArgs, DemoArgs, GenerateArgs, LintArgs, ProfileArgs, SchemaArgs, SchemaTopic};
 
 /// Moves an energy supplier's customer accounts from legacy CSV extracts into a Kraken tenant, and proves it.
 #[derive(Debug, Parser)]
@@ -80,18 +83,6 @@ pub struct SendArgs {
     pub window: Option<Window>,
 }
 
-/// Do the whole job on the bundled sample, against the embedded sandbox.
-///
-/// Reads the extracts of `samples/tentacle` with `mappings/tentacle`, sends what can be sent to a sandbox inside this
-/// process, follows it to its end and proves what became of every record.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  slipway demo")]
-pub struct DemoArgs {
-    /// Keep the ledger, the payloads and the report in this new folder [default: .slipway/demo, emptied first]
-    #[arg(long, value_name = "DIR")]
-    pub keep: Option<PathBuf>,
-}
-
 /// Build, submit, follow and reconcile. Running it again resumes.
 #[derive(Clone, Debug, Default, Args)]
 #[command(after_help = "Example:\n  slipway run --wave night-1=wave-1.txt --set stop.until=06:00")]
@@ -118,11 +109,6 @@ pub struct BuildArgs {
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
-
-/// Check the mapping against the contract and the extracts' headers, without reading the extracts.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  slipway lint --set source.mapping=mappings/tentacle")]
-pub struct LintArgs {}
 
 /// Ask the target to check ready payloads. Creates nothing.
 #[derive(Clone, Debug, Args)]
@@ -281,24 +267,6 @@ pub struct ReportArgs {
 #[command(after_help = "Example:\n  slipway reconcile && echo balanced")]
 pub struct ReconcileArgs {}
 
-/// Make synthetic extracts of any size.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  slipway generate --accounts 10000 --seed 1 --out extracts")]
-pub struct GenerateArgs {
-    /// How many accounts
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub accounts: u64,
-    /// The same seed makes the same bytes
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// The share of accounts that get a defect, from 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    pub dirty: f64,
-    /// The folder to write into
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-}
-
 /// Serve the embedded target on a port of this machine, for rehearsals and tests.
 ///
 /// The first line on standard output is its URL. It serves until Ctrl-C or SIGTERM. What it was asked is at
@@ -361,38 +329,20 @@ pub struct SandboxArgs {
     pub errored: Vec<String>,
 }
 
-/// Print what is known of the target, as tables.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  slipway schema diff --set target.contract=tenant.yml")]
-pub struct SchemaArgs {
-    /// Which table.
-    #[command(subcommand)]
-    pub topic: SchemaTopic,
-}
-
-/// What `slipway schema` prints.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub enum SchemaTopic {
-    /// Every field that the target takes: type, presence, lengths, patterns, lists
-    Contract,
-    /// What the project's contract says otherwise than the one that is built in, and what it means to the mapping
-    Diff,
-    /// Every rule that the target publishes, and whether it is checked here
-    Rules,
-}
-
 /// The commands there are.
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "a command's documentation, which is its help, stands at its flags")]
 pub enum Command {
     Backup(BackupArgs),
     Build(BuildArgs),
+    Completions(CompletionsArgs),
     Demo(DemoArgs),
     Errors(ErrorsArgs),
     Follow(FollowArgs),
     Generate(GenerateArgs),
     Hold(HoldArgs),
     Lint(LintArgs),
+    Profile(ProfileArgs),
     Purge(PurgeArgs),
     Reconcile(ReconcileArgs),
     Recover(RecoverArgs),

@@ -13,6 +13,7 @@ use crate::exit_code::ExitCode;
 use crate::generate::GenerateError;
 use crate::ledger::LedgerError;
 use crate::mapping::Problem;
+use crate::profile::ProfileError;
 use crate::sandbox::SandboxError;
 use crate::stage::StageError;
 use crate::submit::SubmitError;
@@ -89,6 +90,9 @@ pub enum Error {
     /// A synthetic extract can't be written.
     #[error(transparent)]
     Generate(#[from] GenerateError),
+    /// Extracts can't be profiled.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The sandbox can't start.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -144,6 +148,7 @@ impl Error {
             | Self::Ledger(_)
             | Self::Target(_)
             | Self::Generate(_)
+            | Self::Profile(_)
             | Self::Sandbox(_)
             | Self::Usage { .. }
             | Self::Output { .. }
@@ -165,6 +170,7 @@ impl Error {
             Self::Stage(_)
             | Self::Store(_)
             | Self::Target(_)
+            | Self::Profile(_)
             | Self::Sandbox(_)
             | Self::Submit(_)
             | Self::Unreachable { .. }

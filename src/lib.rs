@@ -23,6 +23,7 @@
 //! | [`drift`] | what differs between two payloads of one account |
 //! | [`reconcile`] | the identities |
 //! | [`report`] | where a migration stands |
+//! | [`profile`] | what is in extracts that nobody has described yet |
 //! | [`sandbox`], [`generate`] | a target and extracts to practise with |
 //! | [`commands`] | one file a command; [`cli`] is what can be typed, [`config`] what it resolves to |
 //! | [`console`], [`progress`], [`logging`] | what is said, and where |
@@ -53,6 +54,7 @@ pub mod ledger;
 pub mod logging;
 pub mod mapping;
 pub mod money;
+pub mod profile;
 pub mod progress;
 pub mod reconcile;
 pub mod report;

@@ -65,6 +65,17 @@ fn what_it_tells_names_places_and_no_customers() {
 }
 
 #[test]
+fn a_demo_may_be_of_synthetic_accounts() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        slipway(folder.path()).args(["demo", "--accounts", "40", "--json"]).assert().code(0).get_output().clone();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let built = report["funnel"].as_array().unwrap().iter().find(|step| step["step"] == "built").unwrap();
+    assert_eq!(built["count"], 40);
+    assert!(folder.path().join(".slipway/demo/extract/TRUTH.csv").is_file(), "the truth lies beside the extract");
+}
+
+#[test]
 fn a_folder_that_is_in_use_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("mine.txt"), "mine").unwrap();

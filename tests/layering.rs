@@ -13,7 +13,7 @@ const PLACES: [(&str, &[&str]); 9] = [
     ("governor::", &["submit/", "sandbox/"]),
     ("axum", &["sandbox/"]),
     ("indicatif", &["progress.rs"]),
-    ("minijinja", &["mapping/", "report/html.rs"]),
+    ("minijinja", &["mapping/", "report/html.rs", "profile/html.rs"]),
     ("tokio", &["target/", "submit/", "sandbox/", "interrupt.rs", "commands/sandbox.rs"]),
     ("crate::config", &["config", "commands/", "cli.rs", "error.rs", "logging.rs"]),
 ];

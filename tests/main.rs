@@ -12,6 +12,7 @@ mod kill;
 mod layering;
 mod ledgers;
 mod lint;
+mod profile;
 mod quiet;
 mod readme;
 mod rehearsal;

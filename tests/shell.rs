@@ -83,3 +83,14 @@ fn every_command_has_help() {
         assert!(help.contains(&format!("Example:\n  slipway {command}")), "{command}: {help}");
     }
 }
+
+#[test]
+fn every_shell_gets_its_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = text(&slipway(folder.path()).args(["completions", shell]).assert().success().get_output().stdout);
+        for word in ["slipway", "profile", "reconcile", "dry-run"] {
+            assert!(script.contains(word), "{shell} does not know {word}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! `slipway demo`: the whole job on the bundled sample, against the embedded sandbox in this process.
 //!
-//! It is the job of `slipway run` on `samples/tentacle`, then the report, then a look into the sandbox: the one target
+//! It is the job of `slipway run` on `samples/tentacle` (or on a synthetic extract of the same layout), then the report, then a look into the sandbox: the one target
 //! that tells how often it created each account. The sample has accounts with defects, which are rejected as they must
 //! be, so the demo is judged by [`flaws`]: everything that could be sent has arrived, once, and nothing is unaccounted
 //! for.
@@ -16,6 +16,7 @@ use crate::config::{KeySource, Project};
 use crate::console::Console;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
+use crate::generate::{self, Options};
 use crate::interrupt::Interrupt;
 use crate::ledger::State;
 use crate::report::RunReport;
@@ -32,7 +33,11 @@ const STATE: &str = ".slipway/demo";
 /// The key the sandbox asks for, so that the demo shows authentication too. It opens nothing else.
 const SANDBOX_KEY: &str = "demo";
 /// The demo's own settings: a sandbox in the same process needs no patience.
-const PACE: [&str; 3] = ["limits.rate=500/s", "limits.settle=1s", "follow.every=50ms"];
+const PACE: [&str; 3] = ["limits.rate=2000/s", "limits.settle=1s", "follow.every=50ms"];
+
+/// Of a synthetic extract: the seed, and the share of accounts with a defect, which are the sample's.
+const SEED: u64 = 1;
+const DIRTY: f64 = 0.06;
 
 /// Runs the demo. Complete if [`flaws`] finds none.
 pub(super) fn execute(args: &DemoArgs, overrides: &[String], console: &Console) -> Result<ExitCode, Error> {
@@ -40,7 +45,9 @@ pub(super) fn execute(args: &DemoArgs, overrides: &[String], console: &Console) 
     let state = fresh_folder(args.keep.as_deref())?;
     let sandbox =
         sandbox::start(SandboxOptions { api_key: Some(SecretString::from(SANDBOX_KEY)), ..SandboxOptions::default() })?;
-    let project = project(&sample, &state, &sandbox, overrides)?;
+    let made = args.accounts.map(|accounts| generate_extract(&state, accounts, console)).transpose()?;
+    let overrides = [made.unwrap_or_default(), overrides.to_vec()].concat();
+    let project = project(&sample, &state, &sandbox, &overrides)?;
     console.note(&format!(
         "demo: {} to a sandbox at {}; the ledger is {}",
         sample.display(),
@@ -115,6 +122,17 @@ fn fresh_folder(keep: Option<&Path>) -> Result<PathBuf, Error> {
     fs::create_dir_all(folder).map_err(failed)?;
     // Settings take paths from the project file's folder; this one is meant from here.
     fs::canonicalize(folder).map_err(failed)
+}
+
+/// Makes an extract of `accounts` accounts, damaged as often as the sample; gives the settings that read it instead.
+fn generate_extract(state: &Path, accounts: u64, console: &Console) -> Result<Vec<String>, Error> {
+    let out = state.join("extract");
+    let progress = console.progress("generate", "accounts", Some(accounts));
+    let options = Options { out: out.clone(), accounts, seed: SEED, dirty: DIRTY };
+    generate::generate(&options, || progress.advance(1))?;
+    let extracts = toml::Value::Array(vec![toml::Value::String(out.display().to_string())]);
+    // Of a handful of accounts, one that is damaged is more than a real book may have.
+    Ok(vec![format!("source.extracts={extracts}"), "stop.rejected=50%".to_owned()])
 }
 
 fn project(sample: &Path, state: &Path, sandbox: &RunningSandbox, overrides: &[String]) -> Result<Project, Error> {

@@ -7,6 +7,7 @@ mod backup;
 mod book_check;
 mod build;
 mod build_outcome;
+mod completions;
 mod demo;
 mod drift;
 mod errors;
@@ -19,6 +20,7 @@ mod hold;
 mod lint;
 mod open_run;
 mod payload_output;
+mod profile;
 mod purge;
 mod quarantine;
 mod reconcile;
@@ -67,12 +69,14 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
     match &cli.command {
         Command::Backup(args) => backup::execute(args, &project()?, console),
         Command::Build(args) => build::execute(args, &project()?, console),
+        Command::Completions(args) => completions::execute(args, console),
         Command::Demo(args) => demo::execute(args, &cli.common.set, console),
         Command::Errors(args) => errors::execute(args, &project()?, console),
         Command::Follow(args) => follow::execute(args, &project()?, console),
         Command::Generate(args) => generate::execute(args, console),
         Command::Hold(args) => hold::hold(args, &project()?, console),
         Command::Lint(args) => lint::execute(args, &project()?, console),
+        Command::Profile(args) => profile::execute(args, console),
         Command::Purge(args) => purge::execute(args, &project()?, console),
         Command::Reconcile(args) => reconcile::execute(args, &project()?, console),
         Command::Recover(args) => recover::execute(args, &project()?, console),

@@ -47,7 +47,7 @@ impl Form {
 }
 
 /// Opens the file at `path` as text.
-pub(super) fn open(path: &Path, form: Form) -> Result<Box<dyn Read>, ExtractError> {
+pub(crate) fn open(path: &Path, form: Form) -> Result<Box<dyn Read>, ExtractError> {
     let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(ExtractError::read(path))?);
     let bytes: Box<dyn Read> = match form.compression {
         Compression::None => Box::new(file),
@@ -63,7 +63,7 @@ pub(super) fn open(path: &Path, form: Form) -> Result<Box<dyn Read>, ExtractErro
 }
 
 /// Why a stream ended before its end.
-pub(super) fn broken(path: &Path, form: Form) -> impl FnOnce(io::Error) -> ExtractError {
+pub(crate) fn broken(path: &Path, form: Form) -> impl FnOnce(io::Error) -> ExtractError {
     let (path, compression) = (path.to_owned(), form.compression);
     move |source| match compression {
         Compression::None => ExtractError::Read { path, source },

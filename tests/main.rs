@@ -13,6 +13,7 @@ mod layering;
 mod ledgers;
 mod lint;
 mod profile;
+mod proxy;
 mod quiet;
 mod readme;
 mod rehearsal;

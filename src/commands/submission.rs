@@ -46,7 +46,10 @@ pub(super) fn submit(
     console: &Console,
 ) -> Result<Outcome, Error> {
     let options = options(open_run.run, project, request);
-    gates::pass(open_run, project, client, request, &options, console)?;
+    // Who was told to stop while it built asks nobody for anything any more.
+    if !interrupt.is_raised() {
+        gates::pass(open_run, project, client, request, &options, console)?;
+    }
     let reader = PayloadReader::open(&project.payload_folder());
     let payloads: Payloads = Arc::new(move |build, place, digest| {
         reader.read(place, &build.to_string(), digest).map_err(|error| with_cause(&error))

@@ -12,7 +12,8 @@
 //! body        replies that break off or take their time
 //! token       a key that runs out
 //! check       a payload's key and problems, in the target's error shapes
-//! state       accounts and their walk from PENDING to an end
+//! state       accounts, and what was done to them
+//! walk        an import's way from PENDING to an end
 //! faults      which request or account meets which fault
 //! schedule    storms and outages
 //! counts      what was asked, and how fast
@@ -31,6 +32,7 @@ mod routes;
 mod schedule;
 mod state;
 mod token;
+mod walk;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -17,6 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::faults::{self, Faults};
+use super::walk::Walk;
 use super::{Pace, check};
 use crate::account::{AccountKey, Digest};
 use crate::clock;
@@ -111,45 +112,6 @@ struct Account {
     digest: Option<Digest>,
     import: Option<Walk>,
     rehearsal: Option<Walk>,
-}
-
-/// The walk of one attempt.
-#[derive(Clone, Debug)]
-struct Walk {
-    end: Status,
-    started: Instant,
-    changed: Instant,
-    polls: u32,
-    /// Of one thousand: how long this walk takes beside the others.
-    slowness: u32,
-    status: Status,
-}
-
-impl Walk {
-    fn new(end: Status, now: Instant, slowness: u32) -> Self {
-        Self { end, started: now, changed: now, polls: 0, slowness, status: Status::Pending }
-    }
-
-    /// Brings the status up to `now`.
-    fn advance(&mut self, now: Instant, pace: Pace) {
-        let share = match pace {
-            Pace::Polls(polls) => f64::from(self.polls) / f64::from(polls.max(1)),
-            Pace::Elapsed(whole) => {
-                let whole = whole.as_secs_f64() * f64::from(self.slowness) / 1_000.0;
-                let gone = now.duration_since(self.started).as_secs_f64();
-                if whole > 0.0 { gone / whole } else { 1.0 }
-            }
-        };
-        let status = match share {
-            share if share >= 1.0 => &self.end,
-            share if share >= 0.5 => &Status::InProgress,
-            _ => &Status::Pending,
-        };
-        if self.status != *status {
-            self.status = status.clone();
-            self.changed = now;
-        }
-    }
 }
 
 impl Accounts {

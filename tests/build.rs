@@ -48,22 +48,55 @@ struct Truth {
     action: String,
 }
 
-/// A project with a generated extract: 1,500 accounts, a share of them damaged.
-fn generated(dirty: &str) -> Project {
+/// A project with a generated extract, a share of its accounts damaged.
+fn generated(accounts: &str, seed: &str, dirty: &str) -> Project {
     let project = Project::with_mapping("mappings/tentacle");
-    let arguments = ["generate", "--quiet", "--accounts", "1500", "--seed", "11", "--dirty", dirty, "--out", "extract"];
+    let arguments =
+        ["generate", "--quiet", "--accounts", accounts, "--seed", seed, "--dirty", dirty, "--out", "extract"];
     fs::remove_dir(project.path("extract")).unwrap();
     project.run(0, &arguments);
     project
 }
 
+/// What was damaged.
+fn truth(project: &Project) -> Vec<Truth> {
+    let mut truth = csv::Reader::from_path(project.path("extract/TRUTH.csv")).unwrap();
+    truth.deserialize().map(Result::unwrap).collect()
+}
+
+fn assert_located(project: &Project, truth: &[Truth]) {
+    let located = project.column(
+        "SELECT DISTINCT file || ' ' || record || ' ' || line FROM v_findings WHERE source = 'local' AND record IS NOT NULL",
+    );
+    let located: BTreeSet<String> = located.into_iter().collect();
+    let missed: Vec<&Truth> = truth
+        .iter()
+        .filter(|truth| !located.contains(&format!("{} {} {}", truth.file, truth.record, truth.line)))
+        .collect();
+    assert!(missed.is_empty(), "not found: {missed:#?}");
+}
+
+#[test]
+fn whatever_the_seed_the_damaged_accounts_are_rejected_and_no_others() {
+    for seed in ["2", "3", "5", "8"] {
+        let project = generated("400", seed, "0.2");
+        project.run(1, &["build", "--quiet"]);
+        let truth = truth(&project);
+        assert_eq!(truth.len(), 80, "seed {seed}");
+        let rejected = project.column("SELECT external_account_number FROM v_accounts WHERE state = 'rejected'");
+        let rejected: BTreeSet<&str> = rejected.iter().map(String::as_str).collect();
+        let damaged = truth.iter().filter(|truth| truth.action == "REJECT_ACCOUNT");
+        assert_eq!(rejected, damaged.map(|truth| truth.account.as_str()).collect(), "seed {seed}");
+        assert_located(&project, &truth);
+    }
+}
+
 #[test]
 fn every_defect_is_found_at_its_record_and_no_clean_account_is_touched() {
-    let (clean, dirty) = (generated("0"), generated("0.12"));
+    let (clean, dirty) = (generated("1500", "11", "0"), generated("1500", "11", "0.12"));
     let (whole, left) = (payloads(&clean.build(0)), payloads(&dirty.build(1)));
     assert_eq!(whole.len(), 1500);
-    let mut truth = csv::Reader::from_path(dirty.path("extract/TRUTH.csv")).unwrap();
-    let truth: Vec<Truth> = truth.deserialize().map(Result::unwrap).collect();
+    let truth = truth(&dirty);
     let kinds: BTreeSet<&str> = truth.iter().map(|truth| truth.defect.as_str()).collect();
     assert_eq!(kinds.len(), 34, "every kind of defect is there");
 
@@ -73,14 +106,7 @@ fn every_defect_is_found_at_its_record_and_no_clean_account_is_touched() {
         whole.keys().map(String::as_str).filter(|account| !left.contains_key(*account)).collect();
     assert_eq!(absent, rejected);
 
-    let located =
-        dirty.column("SELECT DISTINCT file || ' ' || record || ' ' || line FROM v_findings WHERE source = 'local' AND record IS NOT NULL");
-    let located: BTreeSet<String> = located.into_iter().collect();
-    let missed: Vec<&Truth> = truth
-        .iter()
-        .filter(|truth| !located.contains(&format!("{} {} {}", truth.file, truth.record, truth.line)))
-        .collect();
-    assert!(missed.is_empty(), "not found: {missed:#?}");
+    assert_located(&dirty, &truth);
 
     let named: BTreeSet<&str> = truth.iter().map(|truth| truth.account.as_str()).collect();
     for (account, payload) in left.iter().filter(|(account, _)| !named.contains(account.as_str())) {
@@ -128,7 +154,7 @@ fn for_each_file(extract: &Path, change: impl Fn(&str) -> String) {
 
 #[test]
 fn the_order_of_the_records_does_not_matter() {
-    let project = generated("0");
+    let project = generated("1500", "11", "0");
     let expected = project.build(0);
     for_each_file(&project.path("extract"), |text| {
         let (header, mut records) = records(text);
@@ -142,7 +168,7 @@ fn the_order_of_the_records_does_not_matter() {
 
 #[test]
 fn the_number_of_threads_does_not_matter() {
-    let project = generated("0.05");
+    let project = generated("1500", "11", "0.05");
     let expected = project.build(1);
     for threads in ["1", "2", "8"] {
         let mut build = project.command(&["build", "--quiet", "--out", "again.ndjson"]);
@@ -153,7 +179,7 @@ fn the_number_of_threads_does_not_matter() {
 
 #[test]
 fn line_ends_and_a_byte_order_mark_do_not_matter() {
-    let project = generated("0");
+    let project = generated("1500", "11", "0");
     let expected = project.build(0);
     for_each_file(&project.path("extract"), |text| {
         let (header, records) = records(text);

@@ -19,6 +19,7 @@ mod readme;
 mod rehearsal;
 mod resume;
 mod rules;
+mod rules_tried;
 mod samples;
 mod sandbox;
 mod scale;

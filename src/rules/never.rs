@@ -217,6 +217,8 @@ struct BoundNever {
     never: &'static Never,
     way: Vec<EntityId>,
     tests: Vec<Bound>,
+    /// What is wrong is that something is absent that has no cell to point to: the row is named instead.
+    names_row: bool,
 }
 
 impl BoundNever {
@@ -239,7 +241,14 @@ impl BoundNever {
             }
             tests.push(Bound { test: *test, sources });
         }
-        (!tests.is_empty()).then_some(Self { never, way, tests })
+        let names_row = match (never.when.first(), tests.first()) {
+            (Some(Test::Absent(path)), Some(first)) => {
+                let bound = matches!(first.test, Test::Absent(other) if other == *path);
+                !bound || !matches!(first.sources.first().map(|source| &source.kind), Some(Kind::Field(_)))
+            }
+            _ => false,
+        };
+        (!tests.is_empty()).then_some(Self { never, way, tests, names_row })
     }
 
     fn walk(&self, link: &Link<'_, '_>, today: NaiveDate, out: &mut Vec<Finding>) {
@@ -256,6 +265,9 @@ impl BoundNever {
 
     fn finding(&self, link: &Link<'_, '_>) -> Finding {
         let mut cells = Vec::new();
+        if self.names_row {
+            cells.push(link.row.record());
+        }
         for source in self.tests.iter().flat_map(|test| &test.sources) {
             source.cells(link, &mut cells);
         }

@@ -47,6 +47,10 @@ const PARTIAL: &[(&str, &str)] = &[
     ("business-user-matches-customer", "pairs with one e-mail address; how the target pairs them is not published"),
     ("exchange-lbtd", "exchanges after the day that was last billed to; those before it are billed"),
     ("exchange-readings", "exchanges after the day that was last billed to; those before it are billed"),
+    (
+        "gas-transfer-reading-single",
+        "meters that were installed by the day last billed to; later ones cannot have been read then",
+    ),
     ("lbtd-present", "active meters with a billed reading; what else makes a meter billed is not published"),
     ("plan-or-schedule-per-ledger", "schedules that name no ledger, or all of an account with one: plans name none"),
     (

@@ -1,6 +1,6 @@
 //! Transfer readings: one for each register that is billed, on the day the account was last billed to.
 
-use super::billed_to::BilledTo;
+use super::billed_to::{BilledTo, Stated};
 use super::metering::{Fuel, Meter, Meters, Readings, Registers};
 use super::place::{cells_of, value_of};
 use super::{Check, Rule, days, finding};
@@ -35,10 +35,13 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+const INSTALLED: &str = "supply_addresses.meter_points.meters.installed_on";
+
 fn one_for_each_register(schema: &Schema) -> Option<Check> {
     let (meters, registers) = (Meters::bind(schema)?, Registers::bind(schema)?);
     let (transfer, history) = (Readings::transfer(schema)?, Readings::history(schema));
     let named = transfer.register?;
+    let installed = schema.field(INSTALLED);
     let billed_to = BilledTo::bind(schema);
     Some(Box::new(move |account, context, out| {
         meters.each(account, context.run_date, &mut |meter| {
@@ -56,9 +59,11 @@ fn one_for_each_register(schema: &Schema) -> Option<Check> {
                     read.iter().filter(|(register, _)| register.text() == Some(id)).map(|(_, row)| *row).collect();
                 match of_it.len() {
                     0 => {
-                        let near =
-                            near_misses(history.as_ref(), meter, Some(id), billed_to.of(account, meter, Some(id)));
-                        out.push(missing("missing_transfer_reading_for_register", register, near));
+                        let stated = billed_to.day_of(account, meter, Some(id));
+                        if !came_later(meter, installed, stated) {
+                            let near = near_misses(history.as_ref(), meter, Some(id), stated);
+                            out.push(missing("missing_transfer_reading_for_register", register, near));
+                        }
                     }
                     1 => {}
                     _ => out.push(several("multiple_transfer_readings_for_register", register, &of_it, transfer.date)),
@@ -71,6 +76,7 @@ fn one_for_each_register(schema: &Schema) -> Option<Check> {
 fn one_for_each_gas_meter(schema: &Schema) -> Option<Check> {
     let meters = Meters::bind(schema)?;
     let (transfer, history) = (Readings::transfer(schema)?, Readings::history(schema));
+    let installed = schema.field(INSTALLED);
     let billed_to = BilledTo::bind(schema);
     Some(Box::new(move |account, context, out| {
         meters.each(account, context.run_date, &mut |meter| {
@@ -84,8 +90,11 @@ fn one_for_each_gas_meter(schema: &Schema) -> Option<Check> {
             let readings: Vec<Row<'_>> = meter.row.children(transfer.list).collect();
             match readings.len() {
                 0 => {
-                    let near = near_misses(history.as_ref(), meter, None, billed_to.of(account, meter, None));
-                    out.push(missing("active_gas_meter_without_transfer_reading", meter.row, near));
+                    let stated = billed_to.day_of(account, meter, None);
+                    if !came_later(meter, installed, stated) {
+                        let near = near_misses(history.as_ref(), meter, None, stated);
+                        out.push(missing("active_gas_meter_without_transfer_reading", meter.row, near));
+                    }
                 }
                 1 => {}
                 _ => {
@@ -95,6 +104,12 @@ fn one_for_each_gas_meter(schema: &Schema) -> Option<Check> {
             }
         });
     }))
+}
+
+/// Whether a meter was installed after the day last billed to: nobody can have read it then.
+fn came_later(meter: Meter<'_>, installed: Option<FieldId>, stated: Option<Stated<'_>>) -> bool {
+    let installed = value_of(meter.row, installed).date();
+    installed.zip(stated).is_some_and(|(installed, stated)| installed > stated.day)
 }
 
 /// The finding about a meter that was removed by the day it was billed to, and has transfer readings all the same.
@@ -120,14 +135,13 @@ fn near_misses(
     history: Option<&Readings>,
     meter: Meter<'_>,
     register: Option<&str>,
-    billed_to: Option<(Row<'_>, FieldId)>,
+    stated: Option<Stated<'_>>,
 ) -> Vec<Cell> {
-    let (Some(history), Some((row, field))) = (history, billed_to) else { return Vec::new() };
-    let Some(day) = row.value(field).date() else { return Vec::new() };
+    let (Some(history), Some(stated)) = (history, stated) else { return Vec::new() };
     meter
         .row
         .children(history.list)
-        .filter(|reading| reading.value(history.date).date() == Some(day))
+        .filter(|reading| reading.value(history.date).date() == Some(stated.day))
         .filter(|reading| register.is_none() || value_of(*reading, history.register).text() == register)
         .flat_map(|reading| reading.cell(history.date))
         .collect()
@@ -157,8 +171,8 @@ fn on_the_day(schema: &Schema) -> Option<Check> {
             for reading in meter.row.children(transfer.list) {
                 let Some(date) = reading.value(transfer.date).date() else { continue };
                 let register = value_of(reading, transfer.register).text();
-                let Some((row, field)) = billed_to.of(account, meter, register) else { continue };
-                let Some(day) = row.value(field).date() else { continue };
+                let Some(stated) = billed_to.day_of(account, meter, register) else { continue };
+                let day = stated.day;
                 if date != day {
                     let off = (date - day).num_days();
                     let side = if off < 0 { "before" } else { "after" };
@@ -167,7 +181,7 @@ fn on_the_day(schema: &Schema) -> Option<Check> {
                         days(off.abs())
                     );
                     let mut cells = reading.cell(transfer.date);
-                    cells.extend(row.cell(field));
+                    cells.extend(stated.cells());
                     let code = "transfer_reading_dates_must_match_last_billed_to_date";
                     out.push(finding(code, reading.path(Some(transfer.date)), message, cells));
                 }

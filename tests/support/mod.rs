@@ -3,6 +3,8 @@
 pub(crate) mod house;
 pub(crate) mod night;
 
+pub(crate) mod payload;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

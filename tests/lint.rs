@@ -6,7 +6,11 @@ use crate::support::{Project, repository, text};
 
 #[test]
 fn the_bundled_mappings_have_no_problem() {
-    for (mapping, sample) in [("mappings/tentacle", "samples/tentacle"), ("mappings/guide", "samples/guide")] {
+    for (mapping, sample) in [
+        ("mappings/tentacle", "samples/tentacle"),
+        ("mappings/guide", "samples/guide"),
+        ("mappings/kestrel", "samples/kestrel"),
+    ] {
         let project = Project::new(mapping, sample);
         project.settings("run_date = \"2026-07-01\"", "http://127.0.0.1:9");
         let output = project.run(0, &["lint"]);

@@ -10,6 +10,7 @@ mod faults;
 mod forms;
 mod kill;
 mod layering;
+mod layouts;
 mod ledgers;
 mod lint;
 mod profile;

@@ -140,8 +140,6 @@ impl<'t> Records<'t> {
     /// Of a record whose parent is found by a join, why it was not found, with the records that nearly fit.
     fn missed_parent(self, row: u32) -> Option<Finding> {
         let plan = self.plan();
-        let first = self.table.misses.partition_point(|miss| miss.row < row);
-        let of_row = self.table.misses[first..].iter().take_while(|miss| miss.row == row);
         let joins = &plan.reshape.as_ref()?.joins;
         let is_link = |join: u32| {
             plan.links.iter().flat_map(|link| &link.inputs).any(|input| match input {
@@ -149,14 +147,14 @@ impl<'t> Records<'t> {
                 _ => false,
             })
         };
-        let miss = of_row.into_iter().find(|miss| is_link(miss.join))?;
+        let miss = self.table.missed(row).find(|miss| is_link(miss.join))?;
         let join = &joins[miss.join as usize];
         let names: Vec<Arc<str>> = join.columns.iter().map(|column| plan.reads[*column].name.clone()).collect();
         let message = missed(*miss, &names.join(", "), &self.stage.plan.tables[join.table].name);
         let message = format!("{message}, so the record belongs to no account");
         let mut orphan = finding(self.table.cell(row, None), "orphaned_record", Severity::Warning, message);
         orphan.cells = names.into_iter().map(|name| self.table.cell(row, Some(name))).collect();
-        orphan.cells.extend(near(*miss, &self.stage.tables[join.table]));
+        orphan.cells.extend(self.table.near(miss));
         Some(orphan)
     }
 
@@ -191,11 +189,6 @@ fn missed(miss: JoinMiss, names: &str, table: &str) -> String {
         }
         Missed::Day => format!("no record of table `{table}` that {names} names here was valid on the day"),
     }
-}
-
-/// The records of `table` that nearly fit, or that both do.
-fn near(miss: JoinMiss, table: &TableStage) -> impl Iterator<Item = Cell> {
-    miss.near.into_iter().filter(|row| *row != NO_ROW).map(|row| table.cell(row, None))
 }
 
 /// A finding about the record that `cell` names.

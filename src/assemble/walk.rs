@@ -464,6 +464,11 @@ impl<'a> Walk<'a> {
             None => ("unreadable_cell", "the cell cannot be read".to_owned()),
         };
         self.add(entity, at, field, code, severity, message);
+        if code == "no_matching_record"
+            && let Some(finding) = self.findings.last_mut()
+        {
+            finding.cells.extend(table.near(row));
+        }
     }
 
     fn add(&mut self, entity: usize, at: usize, field: &'a FieldPlan, code: &str, severity: Severity, message: String) {

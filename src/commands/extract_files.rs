@@ -64,8 +64,12 @@ impl Extract {
 
     /// The digests of all files, of which `known` are known already.
     pub(super) fn digests(&self, mut known: Digests) -> Result<Digests, Error> {
-        let unknown: Vec<&SourceFile> = self.files().filter(|file| !known.contains_key(&file.path)).collect();
-        let digests = unknown.into_par_iter().map(|file| Ok((file.path.clone(), extract::digest(&file.path)?)));
+        let mut unknown: Vec<&Path> = self.files().map(|file| &*file.path).collect();
+        unknown.retain(|path| !known.contains_key(*path));
+        // Tables that take records by their types share a file.
+        unknown.sort_unstable();
+        unknown.dedup();
+        let digests = unknown.into_par_iter().map(|path| Ok((path.to_owned(), extract::digest(path)?)));
         let digests: Result<Digests, extract::ExtractError> = digests.collect();
         known.append(&mut digests.map_err(stage::StageError::from)?);
         Ok(known)

@@ -11,6 +11,7 @@ use crate::assemble::Value;
 use crate::config::Project;
 use crate::contract::Contract;
 use crate::error::Error;
+use crate::extract;
 use crate::finding::{Cell, shape};
 use crate::ledger::Ledger;
 use crate::mapping::lines::FieldLine;
@@ -71,6 +72,7 @@ impl Why {
         }
         // Of several lines, the one that reads the very cell.
         let column = cells.first().and_then(|cell| cell.column.as_deref());
+        let column = column.map(|column| column.rsplit_once(" [").map_or(column, |(name, _)| name));
         let line = lines.iter().find(|line| line.column.is_some() && line.column == column).or(lines.first());
         let directory = project.source.extracts.first();
         let raw = |cell: &Cell| directory.and_then(|directory| raw_text(&mapping, directory, cell));
@@ -81,7 +83,7 @@ impl Why {
                 .iter()
                 .map(|line| Step { place: line.place.to_string(), text: mapping.text_at(&line.place).to_owned() })
                 .collect(),
-            lookup: line.and_then(|line| looked_up(&mapping, line, code.as_deref()?)),
+            lookup: line.and_then(|line| looked_up(&mapping, line, &line.cut(code.as_deref()?)?)),
             cells: cells
                 .iter()
                 .map(|cell| Step {
@@ -134,12 +136,18 @@ fn raw_text(mapping: &Mapping, directory: &Path, cell: &Cell) -> Option<String> 
         .tables
         .values()
         .find(|table| glob::Pattern::new(&table.files).is_ok_and(|pattern| pattern.matches(&cell.file)))?;
-    let mut lines = BufReader::new(std::fs::File::open(directory.join(&*cell.file)).ok()?).split(b'\n');
-    let header = lines.next()?.ok()?;
-    let mut record = header.clone();
-    record.push(b'\n');
+    let text = extract::open_text(&directory.join(&*cell.file), &table.dialect).ok()?;
+    let mut lines = BufReader::new(text).split(b'\n');
+    let place = column.strip_suffix(']').and_then(|column| column.rsplit_once(" [")?.1.parse::<usize>().ok());
+    let by_position = place.filter(|_| !table.layout.header.is_empty());
+    let mut record = Vec::new();
+    if by_position.is_none() {
+        record.extend(lines.next()?.ok()?);
+        record.push(b'\n');
+    }
+    let before = if by_position.is_none() { 2 } else { 1 };
     // A quoted cell may go on in further lines.
-    for line in lines.skip(cell.line.checked_sub(2)? as usize).take(LINES_MAX) {
+    for line in lines.skip(cell.line.checked_sub(before)? as usize).take(LINES_MAX) {
         record.extend(line.ok()?);
         record.push(b'\n');
         if table.dialect.multiline.is_empty() {
@@ -147,14 +155,19 @@ fn raw_text(mapping: &Mapping, directory: &Path, cell: &Cell) -> Option<String> 
         }
     }
     let mut reader = csv::ReaderBuilder::new();
-    reader.delimiter(table.dialect.delimiter).flexible(true);
+    reader.delimiter(table.dialect.delimiter).flexible(true).has_headers(by_position.is_none());
     match table.dialect.quote {
         Some(quote) => reader.quote(quote),
         None => reader.quoting(false),
     };
     let mut reader = reader.from_reader(record.as_slice());
-    let header = reader.byte_headers().ok()?.clone();
-    let at = header.iter().position(|name| name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) == column.as_bytes())?;
+    let at = match by_position {
+        Some(place) => place.checked_sub(1)?,
+        None => {
+            let is_column = |name: &[u8]| name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) == column.as_bytes();
+            reader.byte_headers().ok()?.iter().position(is_column)?
+        }
+    };
     let first = reader.byte_records().next()?.ok()?;
     Some(String::from_utf8_lossy(first.get(at)?).into_owned())
 }

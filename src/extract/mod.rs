@@ -147,6 +147,11 @@ pub fn find_files(
     found.into_iter().map(|path| open(directory, path, dialect, names)).collect()
 }
 
+/// The text of the file at `path`, decompressed and decoded.
+pub fn open_text(path: &Path, dialect: &Dialect) -> Result<impl io::Read + use<>, ExtractError> {
+    stream::open(path, Form::of(path, dialect.encoding))
+}
+
 /// Reads the header of `path`, unless its cells are called by `names`.
 fn open(directory: &Path, path: PathBuf, dialect: &Dialect, names: &[String]) -> Result<SourceFile, ExtractError> {
     let form = Form::of(&path, dialect.encoding);

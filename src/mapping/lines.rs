@@ -1,5 +1,6 @@
 //! Which lines of the mapping file write a field, for messages that send a reader there.
 
+use super::cut::Cut;
 use super::document::{Place, Problems};
 use super::model::{Line, Mapping, Source};
 
@@ -12,6 +13,10 @@ pub struct FieldLine<'m> {
     pub place: Place,
     /// The source column, through declared ones; none of a constant or a template.
     pub column: Option<&'m str>,
+    /// What is cut out of the column's text.
+    cuts: Vec<&'m Cut>,
+    /// Whether the value is that of another table's record.
+    is_joined: bool,
     /// The lookup's name and its value column, on the line itself or on a declared column.
     pub lookup: Option<(&'m str, Option<&'m str>)>,
 }
@@ -45,13 +50,26 @@ impl Mapping {
         };
         let mut lookup = lookup_of(line);
         let mut column = column_of(line);
+        let mut cuts: Vec<&Cut> = line.cuts.iter().collect();
+        let mut is_joined = false;
         let declared = column.and_then(|name| self.tables.get(table)?.columns.get(name));
         if let Some(declared) = declared {
             lookup = lookup.or_else(|| lookup_of(declared));
             column = column_of(declared).or(column);
+            cuts.splice(0..0, &declared.cuts);
+            is_joined = matches!(declared.source, Source::Joined(_));
         }
         let place = Problems::new(&self.file, &self.text).place(&line.span);
-        FieldLine { line, place, column, lookup }
+        FieldLine { line, place, column, cuts, is_joined, lookup }
+    }
+}
+
+impl FieldLine<'_> {
+    /// What the lookup is asked for where the column says `text`; none, if that is not what it is asked for.
+    #[must_use]
+    pub fn cut(&self, text: &str) -> Option<String> {
+        let cut = self.cuts.iter().fold(text.as_bytes(), |text, cut| cut.of(text));
+        if self.is_joined { None } else { String::from_utf8(cut.to_vec()).ok() }
     }
 }
 

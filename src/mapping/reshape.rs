@@ -152,6 +152,11 @@ pub(super) fn check(mapping: &Mapping, problems: &mut Problems) {
             continue;
         }
         check_names(table, problems);
+        if layout.header.is_empty() && layout.control.as_ref().is_some_and(|control| control.header.is_some()) {
+            let message = "a header record stands where the files would name their columns";
+            let help = format!("name the cells by position: [tables.{}] header = [\"…\"]", table.name);
+            problems.add(&table.span, message, Some(help));
+        }
         if let Some(types) = &layout.types {
             for other in sharing(table, mapping).filter(|other| other.name != table.name) {
                 check_beside(table, types, other, problems);

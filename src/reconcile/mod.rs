@@ -61,7 +61,11 @@ pub fn identities(counts: &Counts) -> Vec<Identity> {
         .map(|file| Identity {
             kind: IdentityKind::Records,
             unit: "records",
-            ..identity(format!("{}: records read = all buckets", file.file), file.records, sum_of_buckets(file))
+            ..identity(
+                format!("{}: records read = all buckets", name(file, &counts.files)),
+                file.records,
+                sum_of_buckets(file),
+            )
         })
         .collect();
     if let Some(build) = &counts.build {
@@ -87,6 +91,12 @@ pub fn identities(counts: &Counts) -> Vec<Identity> {
     let in_doubt = state(State::Sending) + state(State::Unknown);
     identities.push(identity("in doubt = sending + unknown", tally.sent_unknown, in_doubt));
     identities
+}
+
+/// What to call a file's records: with their table, where several tables read the file.
+fn name(file: &FileRow, files: &[FileRow]) -> String {
+    let shared = files.iter().filter(|other| other.file == file.file).count() > 1;
+    if shared { format!("{} ({})", file.file, file.table) } else { file.file.clone() }
 }
 
 /// Whether every identity holds.

@@ -57,6 +57,37 @@ pub enum Missed {
     Several,
 }
 
+impl Missed {
+    /// What stands in a cell for a record that was not found for this reason: no text is like it.
+    pub(super) fn mark(self) -> &'static [u8] {
+        match self {
+            Self::Key => b"\xff0",
+            Self::Day => b"\xff1",
+            Self::NoDay => b"\xff2",
+            Self::Several => b"\xff3",
+        }
+    }
+
+    /// The reason that a cell says, if it says one.
+    pub(super) fn of_mark(text: &[u8]) -> Option<Self> {
+        // Nearly every cell is a text, and no text has this byte.
+        if text.first() != Some(&0xff) {
+            return None;
+        }
+        [Self::Key, Self::Day, Self::NoDay, Self::Several].into_iter().find(|missed| missed.mark() == text)
+    }
+
+    /// What to tell of a cell that would have come from the record.
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Self::Key => "no record that is joined here has the key",
+            Self::Day => "no record that is joined here and has the key was valid on the day",
+            Self::NoDay => "the day on which a record is to be joined here cannot be read",
+            Self::Several => "more than one record fits that is joined here, and they do not say the same",
+        }
+    }
+}
+
 /// A record that found none of another table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinMiss {
@@ -135,10 +166,10 @@ impl Reference {
         self.found[first].store(true, Ordering::Relaxed);
         for other in fitting {
             let also = &self.records[other];
+            self.found[other].store(true, Ordering::Relaxed);
             if (&also.texts, &also.ends) != (&record.texts, &record.ends) {
                 return Found::Missed(Missed::Several, [record.row, also.row]);
             }
-            self.found[other].store(true, Ordering::Relaxed);
         }
         Found::Record(&record.texts, &record.ends)
     }

@@ -118,6 +118,7 @@ pub fn load(
         loading.drop_indexes(level, &levels);
     }
     loading.settle_joined();
+    loading.introduce();
     let tables = std::mem::take(&mut loading.staged).into_iter().flatten().collect();
     drop(loading);
     Ok(Stage { plan: plan.clone(), tables, accounts, partitions, kinds: kinds.into_list().into() })
@@ -320,6 +321,17 @@ impl Loading<'_> {
         Ok(())
     }
 
+    /// Gives every table those that its records join, so that what was nearly found can be told of.
+    fn introduce(&mut self) {
+        for number in 0..self.staged.len() {
+            let joins = self.plan.tables[number].reshape.iter().flat_map(|reshape| &reshape.joins);
+            let joined: Vec<Arc<TableStage>> = joins.filter_map(|join| self.staged[join.table].clone()).collect();
+            if let Some(table) = self.staged[number].as_mut().and_then(Arc::get_mut) {
+                table.joined = joined;
+            }
+        }
+    }
+
     /// Tells the records that no join has found, in tables that are there to be joined.
     fn settle_joined(&mut self) {
         for number in 0..self.staged.len() {
@@ -375,6 +387,7 @@ impl Loading<'_> {
             duplicates: same.duplicates,
             conflicts: same.conflicts,
             misses: joined.misses,
+            joined: Vec::new(),
             naming: Naming::new(plan),
             firsts: Vec::new(),
             chunks: Vec::new(),

@@ -179,6 +179,8 @@ pub struct TableStage {
     pub conflicts: Vec<SameKey>,
     /// Records that found none of another table, by row.
     pub misses: Vec<JoinMiss>,
+    /// The tables that its records join, by join.
+    joined: Vec<Arc<TableStage>>,
     /// What the columns of its rows are called in its files.
     naming: Naming,
     /// The pieces: the number of the record before the first of each.
@@ -199,6 +201,18 @@ impl TableStage {
     #[must_use]
     pub fn file_number(&self, row: u32) -> usize {
         self.files.partition_point(|file| file.first_row <= row).saturating_sub(1)
+    }
+
+    /// The joins that found no record for `row`.
+    pub fn missed(&self, row: u32) -> impl Iterator<Item = &JoinMiss> {
+        let first = self.misses.partition_point(|miss| miss.row < row);
+        self.misses[first..].iter().take_while(move |miss| miss.row == row)
+    }
+
+    /// The records that `miss` nearly found, or could not choose between.
+    pub fn near(&self, miss: &JoinMiss) -> impl Iterator<Item = Cell> {
+        let table = self.joined.get(miss.join as usize);
+        miss.near.into_iter().filter(|row| *row != keys::NO_ROW).filter_map(move |row| Some(table?.cell(row, None)))
     }
 
     /// Where record `row` stands.

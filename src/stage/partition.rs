@@ -103,6 +103,17 @@ impl StagedTable {
         }
     }
 
+    /// The records that a join of `row` nearly found, or could not choose between.
+    #[must_use]
+    pub fn near(&self, row: u32) -> Vec<Cell> {
+        let whole = self.whole.iter();
+        let near = whole.flat_map(|whole| whole.missed(self.records[row as usize]).flat_map(|miss| whole.near(miss)));
+        let mut cells: Vec<Cell> = near.collect();
+        cells.sort();
+        cells.dedup();
+        cells
+    }
+
     /// What is wrong with the cell of `row` for `leaf`.
     #[must_use]
     pub fn fault(&self, row: u32, leaf: usize) -> Option<&FaultKind> {

@@ -25,15 +25,12 @@ pub(super) trait RowSink: RecordSink {
     fn skip(&mut self, line: u64);
 }
 
-/// Stands in a cell for a record of another table that was not found: no text is like it.
-pub(super) const NOT_FOUND: &[u8] = b"\xff";
-
 /// The text of `input` of a record whose columns that are read lie at `cells`; none for an unknown code, for a record
 /// that was not found, and for texts that are made of others.
 pub(super) fn text_of<'r>(record: &'r ByteRecord, cells: &[usize], input: &'r Input, trim: bool) -> Option<&'r [u8]> {
     match input {
         Input::Cell(column) => record.get(cells[*column]).map(|text| if trim { text.trim_ascii() } else { text }),
-        Input::Joined(column) => record.get(cells[*column]).filter(|text| *text != NOT_FOUND),
+        Input::Joined(column) => record.get(cells[*column]).filter(|text| Missed::of_mark(text).is_none()),
         Input::Cut(input, cuts) => {
             let text = text_of(record, cells, input, trim)?;
             Some(cuts.iter().fold(text, |text, cut| cut.of(text)))
@@ -285,7 +282,7 @@ impl<'s, S: RowSink> Reshaping<'s, S> {
                 }
                 Found::Missed(why, near) if !join.may_miss || why != Missed::Key => {
                     self.misses.push(JoinMiss { row: self.row, join: number as u32, why, near });
-                    (0..reference.takes()).for_each(|_| row.push_field(NOT_FOUND));
+                    (0..reference.takes()).for_each(|_| row.push_field(why.mark()));
                 }
                 Found::Blank | Found::Missed(..) => (0..reference.takes()).for_each(|_| row.push_field(b"")),
             }

@@ -13,10 +13,11 @@ use super::column::{
     TEXT_FAULT, Texts as Arena, Values, short_text,
 };
 use super::faults::FaultKinds;
+use super::joined::Missed;
 use super::keys::{KeyBytes, KeyIndex, NO_ROW, Place};
 use super::lines::LineIndex;
 use super::reading::Piece;
-use super::reshape::{NOT_FOUND, RowSink};
+use super::reshape::RowSink;
 use super::seen::Seen;
 use crate::extract::record::{RecordSink, Unreadable};
 use crate::mapping::plan::{Input, Leaf, TablePlan, Template};
@@ -255,7 +256,9 @@ impl<'b> Texts<'b> {
             Input::Template(number) | Input::Sides(number) => {
                 self.rendered[record].get(*number)?.as_ref().map(String::as_bytes)
             }
-            Input::Joined(column) => Some(self.batch.text(record, *column).bytes()).filter(|text| *text != NOT_FOUND),
+            Input::Joined(column) => {
+                Some(self.batch.text(record, *column).bytes()).filter(|text| Missed::of_mark(text).is_none())
+            }
             Input::Cut(input, cuts) => {
                 let text = self.of(record, input)?;
                 Some(cuts.iter().fold(text, |text, cut| cut.of(text)))
@@ -267,6 +270,20 @@ impl<'b> Texts<'b> {
                 }
                 lookup.row(text).map(|row| lookup.rows[row as usize][*column].as_bytes())
             }
+        }
+    }
+}
+
+impl Texts<'_> {
+    /// Why the text of `input` is not there, if it is that of another table's record that was not found.
+    fn missed(self, record: usize, input: &Input) -> Option<Misread> {
+        match input {
+            Input::Joined(column) => {
+                let missed = Missed::of_mark(self.batch.text(record, *column).bytes())?;
+                Some(Misread { code: "no_matching_record", message: missed.message().to_owned() })
+            }
+            Input::Cut(input, _) | Input::Lookup(input, ..) => self.missed(record, input),
+            Input::Cell(_) | Input::Template(_) | Input::Sides(_) => None,
         }
     }
 }
@@ -316,7 +333,9 @@ impl LeafColumn<'_> {
         let Self { leaf, values, arena } = self;
         let Input::Cell(column) = leaf.input else {
             for at in 0..texts.batch.len() {
-                match read(leaf, arena, texts.of(at, &leaf.input)) {
+                let missed = texts.missed(at, &leaf.input);
+                let read = missed.map_or_else(|| read(leaf, arena, texts.of(at, &leaf.input)), Err);
+                match read {
                     Ok(stored) => push(values, &stored),
                     Err(misread) => {
                         faulty(at, &misread);
@@ -396,9 +415,6 @@ fn read(leaf: &Leaf, arena: &mut Arena, text: Option<&[u8]>) -> Result<Stored, M
                     "debit_and_credit",
                     "expected an amount on one side, debit or credit, and none or zero on the other",
                 ),
-                Input::Joined(_) => {
-                    ("no_matching_record", "no record, or more than one, fits what the mapping joins here")
-                }
                 _ => ("unknown_code", "a code of its lookup was expected"),
             };
             return Err(Misread { code, message: message.to_owned() });

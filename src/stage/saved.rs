@@ -162,6 +162,7 @@ impl SavedStage {
             duplicates: std::mem::take(&mut saved.duplicates),
             conflicts: std::mem::take(&mut saved.conflicts),
             misses: std::mem::take(&mut saved.misses),
+            joined: Vec::new(),
             naming: Naming::new(plan),
             firsts: std::mem::take(&mut saved.firsts),
             chunks: std::mem::take(&mut saved.chunks),

@@ -187,7 +187,9 @@ fn check_beside(table: &Table, types: &super::layout::Types, other: &Table, prob
         return problems.add(&types.span, message, Some(help));
     };
     let place = |table: &Table, column: &str| table.layout.header.iter().position(|name| name == column);
-    if place(table, &types.column) != place(other, &others.column) {
+    // A name that is not in the header is told of where it stands.
+    let places = place(table, &types.column).zip(place(other, &others.column));
+    if places.is_some_and(|(own, others)| own != others) {
         let message = format!("table `{}` looks for the type of the same records in another cell", other.name);
         problems.add(&types.span, message, None);
     }

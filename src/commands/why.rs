@@ -161,12 +161,11 @@ fn raw_text(mapping: &Mapping, directory: &Path, cell: &Cell) -> Option<String> 
         None => reader.quoting(false),
     };
     let mut reader = reader.from_reader(record.as_slice());
-    let at = match by_position {
-        Some(place) => place.checked_sub(1)?,
-        None => {
-            let is_column = |name: &[u8]| name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) == column.as_bytes();
-            reader.byte_headers().ok()?.iter().position(is_column)?
-        }
+    let at = if let Some(place) = by_position {
+        place.checked_sub(1)?
+    } else {
+        let is_column = |name: &[u8]| name.strip_prefix(b"\xef\xbb\xbf").unwrap_or(name) == column.as_bytes();
+        reader.byte_headers().ok()?.iter().position(is_column)?
     };
     let first = reader.byte_records().next()?.ok()?;
     Some(String::from_utf8_lossy(first.get(at)?).into_owned())

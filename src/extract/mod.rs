@@ -1,7 +1,7 @@
 //! Extract: the bytes of flat files become records.
 //!
 //! A file is cut into regions of whole lines that are read in parallel ([`region`]); a region's bytes are cut into
-//! records by the csv crate, whose positions say where each starts ([`record`]). One record that cannot be read is
+//! records where they lie, lines with quotes with the help of the csv crate ([`record`]). One record that cannot be read is
 //! quarantined and the rest goes on. Files that are compressed, or in another encoding than UTF-8, are read from their
 //! start in a stream ([`stream`]). What the sender promised about the files is checked in [`manifest`], what the files
 //! say of themselves in [`control`].
@@ -12,6 +12,7 @@ pub mod control;
 pub mod manifest;
 pub mod record;
 pub mod region;
+mod separators;
 pub mod stream;
 
 use std::fs::File;

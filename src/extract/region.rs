@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{Read, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 
-use super::record::{Consumed, RECORD_BYTES_MAX, RecordShape, RecordSink, read_records};
+use super::record::{Consumed, RECORD_BYTES_MAX, RecordShape, RecordSink, Records, read_records};
 use super::{ExtractError, SourceFile, stream};
 
 /// How much of a file is read at a time, in bytes: small enough that what is parsed stays in the processor's caches.
@@ -139,6 +139,9 @@ struct Offset<'s, S> {
 impl<S: RecordSink> RecordSink for Offset<'_, S> {
     fn record(&mut self, line: u64, cells: &mut csv::ByteRecord) {
         self.sink.record(self.lines + line, cells);
+    }
+    fn records(&mut self, records: &Records<'_>) {
+        self.sink.records(&records.moved_down(self.lines));
     }
     fn quarantine(&mut self, line: u64, why: super::record::Unreadable, bytes: &[u8]) {
         self.sink.quarantine(self.lines + line, why, bytes);

@@ -1,90 +1,49 @@
-//! A batch of records, side by side: few enough that they stay in the processor's nearest cache while one column after
-//! another is read from them.
+//! A batch of records as its table reads them: the texts of one column after another.
 
-use csv::ByteRecord;
+use crate::extract::record::{Records, Span};
+use crate::mapping::word::{LENGTH_SHIFT, word};
 
-use crate::mapping::word::LENGTH_SHIFT;
-
-/// How many records are converted together.
-pub(super) const BATCH: usize = 64;
-
-/// How many bytes may be read beyond a cell's end.
-pub(super) const PADDING: usize = 32;
-
-/// Where a cell's text lies.
+/// Some records, of which some cells are read.
 #[derive(Debug, Clone, Copy)]
-struct Span {
-    start: u32,
-    length: u32,
+pub(super) struct Batch<'b> {
+    records: Records<'b>,
+    /// For each column that is read, its cell in a record.
+    cells: &'b [usize],
 }
 
-/// Some records: the texts of the columns that are read.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    bytes: Vec<u8>,
-    /// Record by record, a span for each column that is read.
-    spans: Vec<Span>,
-    columns: usize,
-    records: usize,
-}
-
-impl Batch {
-    /// An empty batch of records of which `columns` columns are read.
-    pub(super) fn new(columns: usize) -> Self {
-        Self { columns, ..Self::default() }
-    }
-
-    /// Appends a record; `cells` are the places of the columns that are read.
-    pub(super) fn push(&mut self, record: &ByteRecord, cells: &[usize], trim: bool) {
-        let base = self.bytes.len();
-        self.bytes.extend_from_slice(record.as_slice());
-        for cell in cells {
-            // A record has as many cells as its header.
-            let mut range = record.range(*cell).unwrap_or_default();
-            if trim {
-                let text = &record[*cell];
-                range.start += text.len() - text.trim_ascii_start().len();
-                range.end -= text.len() - text.trim_ascii_end().len();
-                range.end = range.end.max(range.start);
-            }
-            self.spans.push(Span { start: (base + range.start) as u32, length: range.len() as u32 });
-        }
-        self.records += 1;
+impl<'b> Batch<'b> {
+    /// The cells `cells` of `records`.
+    pub(super) fn new(records: Records<'b>, cells: &'b [usize]) -> Self {
+        Self { records, cells }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.records
+        self.records.len()
     }
 
-    /// Makes the records readable: after the last of them.
-    pub(super) fn close(&mut self) {
-        self.bytes.resize(self.bytes.len() + PADDING, 0);
+    /// The texts of a column, record by record.
+    pub(super) fn column(&self, column: usize) -> impl Iterator<Item = Text<'b>> + use<'b> {
+        let Records { bytes, spans, cells, .. } = self.records;
+        spans[self.cells[column]..].iter().step_by(cells).map(|span| Text::new(bytes, *span))
     }
 
-    pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.spans.clear();
-        self.records = 0;
-    }
-
-    /// The texts of a column, record by record. The batch is closed.
-    pub(super) fn column(&self, column: usize) -> impl Iterator<Item = Text<'_>> {
-        let records = self.spans.chunks_exact(self.columns.max(1));
-        records.map(move |spans| Text {
-            bytes: &self.bytes,
-            start: spans[column].start as usize,
-            length: spans[column].length as usize,
-        })
-    }
-
-    /// The text of a cell. The batch is closed.
-    pub(super) fn text(&self, record: usize, column: usize) -> Text<'_> {
-        let span = self.spans[record * self.columns + column];
-        Text { bytes: &self.bytes, start: span.start as usize, length: span.length as usize }
+    /// The text of a cell.
+    pub(super) fn text(&self, record: usize, column: usize) -> Text<'b> {
+        Text::new(self.records.bytes, self.records.spans[record * self.records.cells + self.cells[column]])
     }
 }
 
-/// The text of a cell, with bytes that are not its own behind it.
+/// The cells of `records` without the white space around them.
+pub(super) fn trimmed(records: &Records<'_>) -> Vec<Span> {
+    let trim = |span: &Span| {
+        let text = Text::new(records.bytes, *span).bytes();
+        let start = text.len() - text.trim_ascii_start().len();
+        Span { start: span.start + start as u32, length: text.trim_ascii().len() as u32 }
+    };
+    records.spans.iter().map(trim).collect()
+}
+
+/// The text of a cell among other bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text<'b> {
     bytes: &'b [u8],
@@ -93,6 +52,10 @@ pub(super) struct Text<'b> {
 }
 
 impl<'b> Text<'b> {
+    fn new(bytes: &'b [u8], span: Span) -> Self {
+        Self { bytes, start: span.start as usize, length: span.length as usize }
+    }
+
     pub(super) fn len(self) -> usize {
         self.length
     }
@@ -102,10 +65,15 @@ impl<'b> Text<'b> {
     }
 
     /// The word the text is; it has seven bytes at the most.
+    #[inline]
     pub(super) fn word(self) -> u64 {
-        // There is padding behind the last text, so eight bytes are always there.
-        let padded = self.bytes[self.start..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        let within = (1_u64 << (8 * self.length)) - 1;
-        padded & within | (self.length as u64) << LENGTH_SHIFT
+        // Eight bytes at once and those beyond the text masked, unless all ends here.
+        match self.bytes[self.start..].first_chunk() {
+            Some(bytes) => {
+                let within = (1_u64 << (8 * self.length)) - 1;
+                u64::from_le_bytes(*bytes) & within | (self.length as u64) << LENGTH_SHIFT
+            }
+            None => word(self.bytes()).unwrap_or_default(),
+        }
     }
 }

@@ -73,6 +73,12 @@ impl Texts {
         if is_short(handle) { handle } else { self.push_long(other.get(&handle), handle & ESCAPE) }
     }
 
+    /// Forgets all texts.
+    pub fn clear(&mut self) {
+        self.chunks.truncate(1);
+        self.chunks.iter_mut().for_each(Vec::clear);
+    }
+
     fn push_long(&mut self, text: &[u8], escape: u64) -> u64 {
         if self.chunks.last().is_none_or(|chunk| chunk.len() + text.len() > TEXT_BYTES_MAX) {
             self.chunks.push(Vec::new());
@@ -227,6 +233,16 @@ impl Values {
             Self::Code(values) => values.push(CODE_FAULT),
             Self::Date(values) => values.push(DATE_FAULT),
             Self::Number(values) => values.push(NUMBER_FAULT),
+        }
+    }
+
+    /// Forgets all values.
+    pub fn clear(&mut self) {
+        match self {
+            Self::Text(values) => values.clear(),
+            Self::Code(values) => values.clear(),
+            Self::Date(values) => values.clear(),
+            Self::Number(values) => values.clear(),
         }
     }
 

@@ -12,7 +12,8 @@ pub struct LineIndex {
 impl LineIndex {
     /// Notes that record `record` starts on line `line`, both counted from 0; records come in order.
     pub fn note(&mut self, record: u64, line: u64) {
-        if self.steps.is_empty() || self.line(record) != line {
+        let expected = self.steps.last().map(|(known, line)| line + (record - known));
+        if expected != Some(line) {
             self.steps.push((record, line));
         }
     }

@@ -15,7 +15,7 @@ use super::joined::Reference;
 use super::keys::{KeyBytes, KeyIndex, NO_ROW, Place};
 use super::partition::StagedTable;
 use super::piece::PieceRows;
-use super::reading::{Joined, Partitions, Piece, ReadRegion, TableReading};
+use super::reading::{Buffers, Joined, Partitions, Piece, ReadRegion, TableReading};
 use super::reshape::TableFiles;
 use super::rows::{Rows, Stretch};
 use super::saved::{self, SavedStage};
@@ -185,7 +185,7 @@ impl Loading<'_> {
             .enumerate()
             .map(|(number, (_, region))| {
                 let mut kept = Vec::new();
-                let read = reading.read(number, |stretch, rows| {
+                let read = reading.read(number, &mut Buffers::default(), |stretch, rows| {
                     let (piece, rows) = self.name_rows(&reading, stretch, rows)?;
                     kept.push(rows);
                     Ok(piece)
@@ -229,13 +229,13 @@ impl Loading<'_> {
         &self,
         reading: &TableReading<'_>,
         stretch: Stretch,
-        mut rows: Rows,
+        rows: &mut Rows,
     ) -> Result<(Piece, RootPiece), StageError> {
         let nobody = vec![NO_ROW; rows.records.len()];
         let key_block = reading.key_block(&rows.fingerprints, &rows.records, &nobody)?;
         let repeated = std::mem::take(&mut rows.repeated);
         let keys = std::mem::take(&mut rows.keys);
-        let table = StagedTable::of_rows(rows)?;
+        let table = StagedTable::of_rows(std::mem::take(rows))?;
         let names = (self.staging.name)(&table)?;
         Ok((Piece { stretch, key_block, repeated, ..Piece::default() }, RootPiece { table, names, keys }))
     }
@@ -258,9 +258,11 @@ impl Loading<'_> {
         let next = AtomicUsize::new(0);
         let read = |_: usize| {
             let mut read = Vec::new();
+            let (mut buffers, mut block) = (Buffers::default(), Vec::new());
             while let Some(&(table, region)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let reading = &readings[table];
-                let done = reading.read(region, |stretch, rows| reading.write(stretch, rows, partitions))?;
+                let done = reading
+                    .read(region, &mut buffers, |stretch, rows| reading.write(stretch, rows, partitions, &mut block))?;
                 (self.staging.advanced)(bytes((table, region)));
                 read.push(((table, region), done));
             }
@@ -505,6 +507,7 @@ impl RootPiece {
             },
             piece.first_row,
             partitions,
+            &mut Vec::new(),
         )?;
         piece.chunks = written.chunks;
         piece.strays = written.strays;

@@ -12,7 +12,7 @@ use super::keys::{KeyBytes, KeyIndex, NO_ROW};
 use super::lines::LineIndex;
 use super::piece::{Chunk, PieceRows, lay_out};
 use super::reshape::{ReadRecords, TableFiles};
-use super::rows::{Quarantined, Reading, RowReader, Rows, Stretch, accounts};
+use super::rows::{Quarantined, Reading, RowReader, Rows, Stretch, Workspace, accounts};
 use super::seen::Seen;
 use super::spill::{Spill, Storage};
 use super::{StageError, StagedFile, Torn};
@@ -30,6 +30,7 @@ pub(super) struct Partitions {
 
 /// A table being read.
 pub(super) struct TableReading<'p> {
+    number: usize,
     pub(super) plan: &'p TablePlan,
     pub(super) files: TableFiles<'p>,
     parents: Vec<Option<&'p KeyIndex>>,
@@ -37,6 +38,16 @@ pub(super) struct TableReading<'p> {
     /// The fingerprints of the keys, if the table has one.
     keys: Option<(Seen, Spill)>,
     kinds: &'p FaultKinds,
+}
+
+/// What a thread reads into, region after region.
+#[derive(Default)]
+pub(super) struct Buffers {
+    /// The table that `workspace` has been used for.
+    table: Option<usize>,
+    workspace: Workspace,
+    /// The bytes of a region.
+    bytes: Vec<u8>,
 }
 
 /// What is kept in memory of some consecutive records of a region.
@@ -92,14 +103,15 @@ impl<'p> TableReading<'p> {
             Some((Seen::new(bytes / RECORD_BYTES), storage.scratch(&format!("{number}.keys"))?))
         };
         let spill = storage.create(&super::rows_name(number))?;
-        Ok(Self { plan, files, parents, spill, keys, kinds })
+        Ok(Self { number, plan, files, parents, spill, keys, kinds })
     }
 
     /// Reads region `number`; `take` makes a piece of each stretch of it.
     pub(super) fn read(
         &self,
         number: usize,
-        take: impl FnMut(Stretch, Rows) -> Result<Piece, StageError>,
+        buffers: &mut Buffers,
+        take: impl FnMut(Stretch, &mut Rows) -> Result<Piece, StageError>,
     ) -> Result<ReadRegion, StageError> {
         let reading = Reading {
             plan: self.plan,
@@ -108,14 +120,24 @@ impl<'p> TableReading<'p> {
             seen: self.keys.as_ref().map(|(seen, _)| seen),
             kinds: self.kinds,
         };
-        let mut reader = RowReader::new(reading, take);
-        let read = self.files.read(number, &mut Vec::new(), &mut reader)?;
+        if buffers.table != Some(self.number) {
+            buffers.workspace = Workspace::default();
+            buffers.table = Some(self.number);
+        }
+        let mut reader = RowReader::new(reading, &mut buffers.workspace, take);
+        let read = self.files.read(number, &mut buffers.bytes, &mut reader)?;
         Ok(ReadRegion { pieces: reader.finish()?, read })
     }
 
     /// Writes the rows of a stretch away, each into the partition of its account.
-    pub(super) fn write(&self, stretch: Stretch, rows: Rows, partitions: Partitions) -> Result<Piece, StageError> {
-        let accounts = accounts(&rows);
+    pub(super) fn write(
+        &self,
+        stretch: Stretch,
+        rows: &mut Rows,
+        partitions: Partitions,
+        block: &mut Vec<u8>,
+    ) -> Result<Piece, StageError> {
+        let accounts = accounts(rows);
         let columns: Vec<Slice<'_>> = rows.columns.iter().map(super::column::Values::slice).collect();
         let mut piece = self.write_rows(
             &PieceRows {
@@ -129,28 +151,29 @@ impl<'p> TableReading<'p> {
             },
             0,
             partitions,
+            block,
         )?;
         piece.key_block = self.key_block(&rows.fingerprints, &rows.records, &accounts)?;
         piece.stretch = stretch;
-        piece.repeated = rows.repeated;
+        piece.repeated = std::mem::take(&mut rows.repeated);
         if self.plan.is_parent {
-            piece.keys = rows.keys;
+            piece.keys = std::mem::take(&mut rows.keys);
             piece.accounts = accounts;
-            piece.records = rows.records;
+            piece.records = std::mem::take(&mut rows.records);
         }
         Ok(piece)
     }
 
-    /// Writes rows away; `first` is the number of the record before the first of their stretch.
+    /// Writes rows away; `first` is the number of the record before the first of their stretch, `block` scratch space.
     pub(super) fn write_rows(
         &self,
         rows: &PieceRows<'_>,
         first: u32,
         partitions: Partitions,
+        block: &mut Vec<u8>,
     ) -> Result<Piece, StageError> {
-        let mut block = Vec::new();
-        let mut chunks = lay_out(rows, partitions.shift, partitions.count, &mut block);
-        let offset = self.spill.append(&block)?;
+        let mut chunks = lay_out(rows, partitions.shift, partitions.count, block);
+        let offset = self.spill.append(block)?;
         for chunk in &mut chunks {
             chunk.offset += offset;
         }

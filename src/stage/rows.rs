@@ -7,7 +7,7 @@ use csv::ByteRecord;
 use serde::{Deserialize, Serialize};
 
 use super::StageError;
-use super::batch::{BATCH, Batch, Text};
+use super::batch::{Batch, Text, trimmed};
 use super::column::{
     CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, TEXT_ABSENT, TEXT_BYTES_MAX,
     TEXT_FAULT, Texts as Arena, Values, short_text,
@@ -19,7 +19,7 @@ use super::lines::LineIndex;
 use super::reading::Piece;
 use super::reshape::RowSink;
 use super::seen::Seen;
-use crate::extract::record::{RecordSink, Unreadable};
+use crate::extract::record::{RECORDS_MAX, RecordBuffer, RecordSink, Records, Unreadable};
 use crate::mapping::plan::{Input, Leaf, TablePlan, Template};
 use crate::mapping::value::{CODE_BASE, Cell, Convert, Misread, integer};
 use crate::mapping::word::{Codes, WORD_BYTES_MAX};
@@ -101,6 +101,16 @@ pub struct Reading<'p> {
 /// How many bytes of rows are collected before they are handed on.
 const STRETCH_BYTES: usize = 4 * 1024 * 1024;
 
+/// What is used again from region to region of a table: memory that is warm is worth keeping.
+#[derive(Default)]
+pub(super) struct Workspace {
+    rows: Rows,
+    /// Records that came one by one and are not converted yet; they are numbered.
+    waiting: RecordBuffer,
+    rendered: Vec<Vec<Option<String>>>,
+    keys: KeyBytes,
+}
+
 /// Converts the records of a region, stretch by stretch; `take` makes a piece of each.
 pub(super) struct RowReader<'p, T> {
     reading: Reading<'p>,
@@ -109,40 +119,27 @@ pub(super) struct RowReader<'p, T> {
     /// Why a stretch could not be taken; nothing is read after it.
     failed: Option<StageError>,
     stretch: Stretch,
-    rows: Rows,
-    batch: Batch,
-    rendered: Vec<Vec<Option<String>>>,
-    keys: KeyBytes,
+    workspace: &'p mut Workspace,
 }
 
-impl<'p, T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RowReader<'p, T> {
+impl<'p, T: FnMut(Stretch, &mut Rows) -> Result<Piece, StageError>> RowReader<'p, T> {
     /// A reader of records of the table.
-    pub(super) fn new(reading: Reading<'p>, take: T) -> Self {
-        Self {
-            reading,
-            take,
-            taken: Vec::new(),
-            failed: None,
-            stretch: Stretch::default(),
-            rows: Rows::new(reading.plan),
-            batch: Batch::new(reading.plan.reads.len()),
-            rendered: Vec::new(),
-            keys: KeyBytes::default(),
-        }
+    pub(super) fn new(reading: Reading<'p>, workspace: &'p mut Workspace, take: T) -> Self {
+        workspace.rows.clear(reading.plan);
+        workspace.waiting.clear();
+        Self { reading, take, taken: Vec::new(), failed: None, stretch: Stretch::default(), workspace }
     }
 
     /// What was made of the records.
     pub(super) fn finish(mut self) -> Result<Vec<Piece>, StageError> {
-        if self.batch.len() > 0 {
-            self.convert();
-        }
+        self.convert_waiting();
         self.hand_on();
         self.failed.map_or(Ok(self.taken), Err)
     }
 
     /// Hands on what has been read so far.
     fn hand_on(&mut self) {
-        let mut rows = std::mem::replace(&mut self.rows, Rows::new(self.reading.plan));
+        let rows = &mut self.workspace.rows;
         let stretch = std::mem::take(&mut self.stretch);
         rows.faults.sort_unstable();
         if self.failed.is_none() {
@@ -151,19 +148,48 @@ impl<'p, T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RowReader<'p, T> 
                 Err(error) => self.failed = Some(error),
             }
         }
+        rows.clear(self.reading.plan);
     }
 
-    /// Converts the batch.
-    fn convert(&mut self) {
-        self.batch.close();
-        let Reading { plan, parents, seen, kinds, .. } = self.reading;
-        self.rendered.clear();
-        if !plan.templates.is_empty() {
-            self.rendered.extend((0..self.batch.len()).map(|record| render(plan, &self.batch, record)));
+    /// Numbers a record that starts on line `line`.
+    fn number(&mut self, line: u64) {
+        self.stretch.lines.note(u64::from(self.stretch.records), line);
+        self.workspace.rows.records.push(self.stretch.records);
+        self.stretch.records += 1;
+    }
+
+    /// Converts the records that came one by one.
+    fn convert_waiting(&mut self) {
+        if !self.workspace.waiting.records().is_empty() {
+            let mut waiting = std::mem::take(&mut self.workspace.waiting);
+            self.convert(&waiting.records());
+            waiting.clear();
+            self.workspace.waiting = waiting;
         }
-        let texts = Texts { batch: &self.batch, rendered: &self.rendered };
-        let rows = &mut self.rows;
-        let first = rows.records.len() - self.batch.len();
+    }
+
+    /// Converts records, which have been numbered.
+    fn convert(&mut self, records: &Records<'_>) {
+        if self.reading.plan.dialect.trim {
+            let spans = trimmed(records);
+            self.convert_batch(Batch::new(records.with_spans(&spans), self.reading.cells));
+        } else {
+            self.convert_batch(Batch::new(*records, self.reading.cells));
+        }
+        if self.workspace.rows.bytes() > STRETCH_BYTES {
+            self.hand_on();
+        }
+    }
+
+    fn convert_batch(&mut self, batch: Batch<'_>) {
+        let Reading { plan, parents, seen, kinds, .. } = self.reading;
+        let Workspace { rows, rendered, keys, .. } = &mut *self.workspace;
+        rendered.clear();
+        if !plan.templates.is_empty() {
+            rendered.extend((0..batch.len()).map(|record| render(plan, batch, record)));
+        }
+        let texts = Texts { batch, rendered };
+        let first = rows.records.len() - batch.len();
         for (number, leaf) in plan.leaves.iter().enumerate() {
             let Rows { columns, texts: arena, faults, .. } = &mut *rows;
             let mut column = LeafColumn { leaf, values: &mut columns[number], arena };
@@ -188,33 +214,32 @@ impl<'p, T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RowReader<'p, T> 
                 found.resize(first + texts.batch.len(), Place::NONE);
                 continue;
             };
-            self.keys.clear();
+            keys.clear();
             for at in 0..texts.batch.len() {
                 let parts = link.inputs.iter().map(|input| texts.of(at, input).unwrap_or_default());
-                self.keys.push(parts);
+                keys.push(parts);
             }
-            index.find(&self.keys, found);
+            index.find(keys, found);
         }
         if !plan.key.is_empty() {
-            self.keys.clear();
+            keys.clear();
             for at in 0..texts.batch.len() {
-                self.keys.push(plan.key.iter().map(|input| texts.of(at, input).unwrap_or_default()));
+                keys.push(plan.key.iter().map(|input| texts.of(at, input).unwrap_or_default()));
             }
-            rows.fingerprints.extend(self.keys.fingerprints());
+            rows.fingerprints.extend(keys.fingerprints());
             if plan.is_parent {
-                rows.keys.append(&self.keys);
+                rows.keys.append(keys);
             }
             if let Some(seen) = seen {
                 let repeated = rows.fingerprints[first..].iter().copied().filter(|fingerprint| seen.note(*fingerprint));
                 rows.repeated.extend(repeated);
             }
         }
-        self.batch.clear();
     }
 }
 
 /// The templates of a table, rendered for one record; none for one that failed.
-fn render(plan: &TablePlan, batch: &Batch, record: usize) -> Vec<Option<String>> {
+fn render(plan: &TablePlan, batch: Batch<'_>, record: usize) -> Vec<Option<String>> {
     let mut rendered: Vec<Vec<Option<String>>> = vec![Vec::new(); record + 1];
     for template in &plan.templates {
         let texts = Texts { batch, rendered: &rendered };
@@ -240,7 +265,7 @@ fn render(plan: &TablePlan, batch: &Batch, record: usize) -> Vec<Option<String>>
 /// The texts of a batch of records.
 #[derive(Clone, Copy)]
 struct Texts<'b> {
-    batch: &'b Batch,
+    batch: Batch<'b>,
     /// The templates, by record.
     rendered: &'b [Vec<Option<String>>],
 }
@@ -294,12 +319,23 @@ fn find(codes: &Codes, text: Text<'_>) -> Option<u32> {
 }
 
 impl Rows {
-    fn new(plan: &TablePlan) -> Self {
-        Self {
-            columns: plan.leaves.iter().map(|leaf| Values::new(&leaf.convert)).collect(),
-            parents: vec![Vec::new(); plan.links.len()],
-            ..Self::default()
+    /// Empties the columns, or makes those that `plan` wants where they have been taken away.
+    fn clear(&mut self, plan: &TablePlan) {
+        if self.columns.len() == plan.leaves.len() {
+            self.columns.iter_mut().for_each(Values::clear);
+        } else {
+            self.columns = plan.leaves.iter().map(|leaf| Values::new(&leaf.convert)).collect();
         }
+        self.parents.resize(plan.links.len(), Vec::new());
+        self.parents.iter_mut().for_each(Vec::clear);
+        let Self { records, columns: _, texts, masks, parents: _, fingerprints, repeated, keys, faults } = self;
+        records.clear();
+        texts.clear();
+        masks.clear();
+        fingerprints.clear();
+        repeated.clear();
+        keys.clear();
+        faults.clear();
     }
 
     /// About how many bytes the rows take.
@@ -451,18 +487,19 @@ fn push(values: &mut Values, stored: &Stored) {
     }
 }
 
-impl<T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RecordSink for RowReader<'_, T> {
+impl<T: FnMut(Stretch, &mut Rows) -> Result<Piece, StageError>> RecordSink for RowReader<'_, T> {
     fn record(&mut self, line: u64, cells: &mut ByteRecord) {
-        self.stretch.lines.note(u64::from(self.stretch.records), line);
-        self.rows.records.push(self.stretch.records);
-        self.stretch.records += 1;
-        self.batch.push(cells, self.reading.cells, self.reading.plan.dialect.trim);
-        if self.batch.len() == BATCH {
-            self.convert();
-            if self.rows.bytes() > STRETCH_BYTES {
-                self.hand_on();
-            }
+        self.number(line);
+        self.workspace.waiting.push(line, cells);
+        if self.workspace.waiting.records().len() == RECORDS_MAX {
+            self.convert_waiting();
         }
+    }
+
+    fn records(&mut self, records: &Records<'_>) {
+        self.convert_waiting();
+        records.lines().for_each(|line| self.number(line));
+        self.convert(records);
     }
 
     fn quarantine(&mut self, line: u64, why: Unreadable, bytes: &[u8]) {
@@ -473,7 +510,7 @@ impl<T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RecordSink for RowRea
     }
 }
 
-impl<T: FnMut(Stretch, Rows) -> Result<Piece, StageError>> RowSink for RowReader<'_, T> {
+impl<T: FnMut(Stretch, &mut Rows) -> Result<Piece, StageError>> RowSink for RowReader<'_, T> {
     fn skip(&mut self, line: u64) {
         self.stretch.lines.note(u64::from(self.stretch.records), line);
         self.stretch.records += 1;

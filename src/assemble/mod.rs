@@ -8,6 +8,7 @@
 //! | [`records`] | what is to be told of single records |
 //! | [`bucket`] | records counted by what became of them |
 //! | [`view`] | one account's values, typed, with the cells they come from |
+//! | [`steps`] | how an object is written, resolved beforehand |
 //! | [`walk`] | one account's payload, canonical to the byte, its fields checked |
 //! | [`payloads`] | all payloads, book by book in parallel, in order |
 //! | [`store`] | payloads on disk and back |
@@ -21,6 +22,7 @@ pub mod order;
 pub mod payloads;
 mod records;
 pub mod selection;
+pub mod steps;
 pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::book::Books;
 use super::bucket::Buckets;
+use super::steps::Steps;
 use super::store::{Block, Compressor, StoreError};
 use super::view::{Row, View};
 use super::walk::Walk;
@@ -88,6 +89,7 @@ pub fn make<E>(
     mut take: impl FnMut(&mut Handed) -> Result<(), E>,
 ) -> Result<(), PayloadError<E>> {
     let buffers = &Buffers::default();
+    let steps = &Steps::new(&books.stage.plan);
     let threads = rayon::current_num_threads();
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..threads).map(|_| sync_channel(ahead)).unzip();
     std::thread::scope(|scope| {
@@ -97,7 +99,7 @@ pub fn make<E>(
         for (thread, sender) in senders.into_iter().enumerate() {
             scope.spawn(move || {
                 for number in (thread..books.len()).step_by(threads) {
-                    let wanted = match make_book(books, number, check, buffers, &sender) {
+                    let wanted = match make_book(books, number, (steps, check), buffers, &sender) {
                         Ok(wanted) => wanted,
                         Err(error) => sender.send(Err(error)).is_ok(),
                     };
@@ -116,7 +118,7 @@ pub fn make<E>(
                 })?;
                 take(&mut handed).map_err(PayloadError::Taker)?;
                 match handed {
-                    Handed::Batch(batch) => buffers.give_back(batch.bytes),
+                    Handed::Batch(batch) => buffers.give_back((batch.bytes, batch.block)),
                     Handed::End(_) => break,
                 }
             }
@@ -125,17 +127,17 @@ pub fn make<E>(
     })
 }
 
-/// Buffers of payloads that have been handed over: memory that is warm is worth keeping.
+/// Payloads and blocks that have been handed over: memory that is warm is worth keeping.
 #[derive(Debug, Default)]
-struct Buffers(Mutex<Vec<Vec<u8>>>);
+struct Buffers(Mutex<Vec<(Vec<u8>, Block)>>);
 
 impl Buffers {
-    fn take(&self) -> Vec<u8> {
+    fn take(&self) -> (Vec<u8>, Block) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn give_back(&self, buffer: Vec<u8>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    fn give_back(&self, buffers: (Vec<u8>, Block)) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
     }
 }
 
@@ -149,7 +151,7 @@ enum BookError {
 fn make_book(
     books: &Books<'_>,
     number: usize,
-    check: &AccountCheck<'_>,
+    (steps, check): (&Steps<'_>, &AccountCheck<'_>),
     buffers: &Buffers,
     sender: &SyncSender<Result<Handed, BookError>>,
 ) -> Result<bool, BookError> {
@@ -159,7 +161,8 @@ fn make_book(
     {
         let view = View::new(&book).map_err(|error| BookError::Stage(error.into()))?;
         for start in (0..book.accounts.len() as u32).step_by(ACCOUNTS_A_BATCH as usize) {
-            let batch = make_batch(&view, start, check, buffers.take(), &mut compressor).map_err(BookError::Store)?;
+            let batch =
+                make_batch((&view, steps), start, check, buffers.take(), &mut compressor).map_err(BookError::Store)?;
             let of_batch = (start..).zip(&batch.accounts);
             rejected.extend(of_batch.filter(|(_, made)| made.payload.is_none()).map(|(account, _)| account));
             if sender.send(Ok(Handed::Batch(batch))).is_err() {
@@ -177,16 +180,16 @@ fn make_book(
 }
 
 fn make_batch(
-    view: &View<'_>,
+    (view, steps): (&View<'_>, &Steps<'_>),
     start: u32,
     check: &AccountCheck<'_>,
-    mut bytes: Vec<u8>,
+    (mut bytes, used): (Vec<u8>, Block),
     compressor: &mut Compressor,
 ) -> Result<Batch, StoreError> {
     bytes.clear();
     let book = view.book;
     let end = (start + ACCOUNTS_A_BATCH).min(book.accounts.len() as u32);
-    let mut walk = Walk::new(view, bytes);
+    let mut walk = Walk::new(view, steps, bytes);
     let mut accounts = Vec::with_capacity((end - start) as usize);
     for account in start..end {
         let from = walk.out.len();
@@ -212,7 +215,7 @@ fn make_batch(
         accounts.push(Made { key: book.accounts[account as usize].clone(), payload, findings });
     }
     let bytes = std::mem::take(&mut walk.out);
-    Ok(Batch { block: compressor.compress(&bytes)?, bytes, accounts, unlisted: walk.unlisted })
+    Ok(Batch { block: compressor.compress(&bytes, used)?, bytes, accounts, unlisted: walk.unlisted })
 }
 
 fn too_large(account: Row<'_>, bytes: usize) -> Finding {

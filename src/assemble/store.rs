@@ -48,7 +48,7 @@ pub enum StoreError {
 }
 
 /// Some payloads, compressed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Block {
     compressed: Vec<u8>,
 }
@@ -64,9 +64,13 @@ impl Compressor {
         Ok(Self(compressor))
     }
 
-    /// Compresses `bytes` into a block.
-    pub fn compress(&mut self, bytes: &[u8]) -> Result<Block, StoreError> {
-        Ok(Block { compressed: self.0.compress(bytes).map_err(StoreError::Compress)? })
+    /// Compresses `bytes` into a block, in the memory of `used`, a block that is done with.
+    pub fn compress(&mut self, bytes: &[u8], used: Block) -> Result<Block, StoreError> {
+        let mut compressed = used.compressed;
+        compressed.clear();
+        compressed.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+        self.0.compress_to_buffer(bytes, &mut compressed).map_err(StoreError::Compress)?;
+        Ok(Block { compressed })
     }
 }
 
@@ -211,7 +215,8 @@ mod tests {
         let mut compressor = Compressor::new().unwrap();
         let mut places = Vec::new();
         for payload in payloads {
-            let (block_offset, block_bytes) = writer.append(&compressor.compress(payload.as_bytes()).unwrap()).unwrap();
+            let (block_offset, block_bytes) =
+                writer.append(&compressor.compress(payload.as_bytes(), Block::default()).unwrap()).unwrap();
             let place = Place { block_offset, block_bytes, start: 0, bytes: payload.len() as u32 };
             places.push((place, Digest::of(payload.as_bytes())));
         }

@@ -14,7 +14,7 @@ use crate::account::AccountKey;
 use crate::contract::Field;
 use crate::finding::Cell;
 use crate::mapping::plan::{EntityPlan, Entry, FieldPlan, Known, LinePlan, Plan, ValuePlan};
-use crate::mapping::value::{self, CODE_BASE, unpack_integer};
+use crate::mapping::value::{self, CODE_BASE, Scale, unpack_integer};
 use crate::stage::column::{
     CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, Slice, TEXT_ABSENT, TEXT_FAULT,
     Texts,
@@ -211,10 +211,63 @@ pub(super) struct EntityView<'a> {
     plan: &'a EntityPlan,
     pub(super) slices: Vec<Slice<'a>>,
     pub(super) texts: &'a Texts,
-    masks: &'a [u32],
+    pub(super) masks: &'a [u32],
+    /// By field: how it is read, if it is so in every object.
+    readers: Vec<Option<Reader<'a>>>,
+}
+
+/// How the values of a line are read.
+#[derive(Clone, Copy, Debug)]
+enum Reader<'a> {
+    Constant(&'a Entry),
+    Text(&'a [u64]),
+    Code(&'a [u16], &'a [Entry]),
+    Date(&'a [i32]),
+    DateTime(&'a [i64]),
+    Integer(&'a [i64]),
+    Decimal(&'a [i64], Scale),
+}
+
+impl<'a> Reader<'a> {
+    fn new(value: &'a ValuePlan, slices: &[Slice<'a>]) -> Option<Self> {
+        let slice = |leaf: &usize| slices[*leaf];
+        Some(match value {
+            ValuePlan::Constant(entry) => Self::Constant(entry),
+            ValuePlan::Text(leaf) => match slice(leaf) {
+                Slice::Text(values) => Self::Text(values),
+                _ => return None,
+            },
+            ValuePlan::Code(leaf, entries) => match slice(leaf) {
+                Slice::Code(values) => Self::Code(values, entries),
+                _ => return None,
+            },
+            ValuePlan::Date(leaf) => match slice(leaf) {
+                Slice::Date(values) => Self::Date(values),
+                _ => return None,
+            },
+            ValuePlan::DateTime(leaf) | ValuePlan::Integer(leaf, _) | ValuePlan::Decimal(leaf, _) => {
+                match slice(leaf) {
+                    Slice::Number(values) => match value {
+                        ValuePlan::DateTime(_) => Self::DateTime(values),
+                        ValuePlan::Decimal(_, scale) => Self::Decimal(values, *scale),
+                        _ => Self::Integer(values),
+                    },
+                    _ => return None,
+                }
+            }
+        })
+    }
 }
 
 impl<'a> EntityView<'a> {
+    fn new(plan: &'a EntityPlan, slices: Vec<Slice<'a>>, texts: &'a Texts, masks: &'a [u32]) -> Self {
+        let reader = |field: &'a FieldPlan| match field.lines.as_slice() {
+            [line] if line.mask == 0 => Reader::new(&line.value, &slices),
+            _ => None,
+        };
+        Self { plan, readers: plan.fields.iter().map(reader).collect(), slices, texts, masks }
+    }
+
     /// The line that gives the field of an object its value.
     pub(super) fn line(&self, at: usize, field: &'a FieldPlan) -> Option<&'a LinePlan> {
         match field.lines.as_slice() {
@@ -226,63 +279,50 @@ impl<'a> EntityView<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn value(&'a self, at: usize, field: usize) -> Value<'a> {
-        match self.line(at, &self.plan.fields[field]) {
-            Some(line) => self.read(at, &line.value),
-            None => Value::Absent,
+        match &self.readers[field] {
+            Some(reader) => self.read(at, reader),
+            None => {
+                let line = self.line(at, &self.plan.fields[field]);
+                let reader = line.and_then(|line| Reader::new(&line.value, &self.slices));
+                reader.map_or(Value::Absent, |reader| self.read(at, &reader))
+            }
         }
     }
 
-    fn read(&'a self, at: usize, value: &'a ValuePlan) -> Value<'a> {
-        let number = |leaf: usize| match self.slices[leaf] {
-            Slice::Number(values) => match values[at] {
-                NUMBER_ABSENT => Err(Value::Absent),
-                NUMBER_FAULT => Err(Value::Faulty),
-                number => Ok(number),
-            },
-            _ => Err(Value::Absent),
+    #[inline]
+    fn read(&'a self, at: usize, reader: &Reader<'a>) -> Value<'a> {
+        let number = |values: &[i64], value: &dyn Fn(i64) -> Value<'a>| match values[at] {
+            NUMBER_ABSENT => Value::Absent,
+            NUMBER_FAULT => Value::Faulty,
+            number => value(number),
         };
-        match value {
-            ValuePlan::Constant(entry) => known(entry),
-            ValuePlan::Text(leaf) => match self.slices[*leaf] {
-                Slice::Text(values) => match values[at] {
-                    TEXT_ABSENT => Value::Absent,
-                    TEXT_FAULT => Value::Faulty,
-                    _ => Value::Text(self.text(&values[at])),
-                },
-                _ => Value::Absent,
+        match *reader {
+            Reader::Constant(entry) => known(entry),
+            Reader::Text(values) => match values[at] {
+                TEXT_ABSENT => Value::Absent,
+                TEXT_FAULT => Value::Faulty,
+                _ => Value::Text(self.text(&values[at])),
             },
-            ValuePlan::Code(leaf, entries) => match self.slices[*leaf] {
-                Slice::Code(values) => match values[at] {
-                    CODE_ABSENT => Value::Absent,
-                    CODE_FAULT => Value::Faulty,
-                    code => known(&entries[usize::from(code - CODE_BASE)]),
-                },
-                _ => Value::Absent,
+            Reader::Code(values, entries) => match values[at] {
+                CODE_ABSENT => Value::Absent,
+                CODE_FAULT => Value::Faulty,
+                code => known(&entries[usize::from(code - CODE_BASE)]),
             },
-            ValuePlan::Date(leaf) => match self.slices[*leaf] {
-                Slice::Date(values) => match values[at] {
-                    DATE_ABSENT => Value::Absent,
-                    DATE_FAULT => Value::Faulty,
-                    days => value::date(days).map_or(Value::Faulty, Value::Date),
-                },
-                _ => Value::Absent,
+            Reader::Date(values) => match values[at] {
+                DATE_ABSENT => Value::Absent,
+                DATE_FAULT => Value::Faulty,
+                days => value::date(days).map_or(Value::Faulty, Value::Date),
             },
-            ValuePlan::DateTime(leaf) => match number(*leaf) {
-                Ok(seconds) => DateTime::from_timestamp(seconds, 0).map_or(Value::Faulty, Value::DateTime),
-                Err(value) => value,
-            },
-            ValuePlan::Integer(leaf, _) => match number(*leaf) {
-                Ok(packed) => Value::Integer(unpack_integer(packed).0),
-                Err(value) => value,
-            },
-            ValuePlan::Decimal(leaf, scale) => match number(*leaf) {
-                Ok(stored) => {
-                    let (unscaled, scale) = scale.unpack(stored);
-                    Value::Decimal(Decimal::new(unscaled, scale))
-                }
-                Err(value) => value,
-            },
+            Reader::DateTime(values) => {
+                number(values, &|seconds| DateTime::from_timestamp(seconds, 0).map_or(Value::Faulty, Value::DateTime))
+            }
+            Reader::Integer(values) => number(values, &|packed| Value::Integer(unpack_integer(packed).0)),
+            Reader::Decimal(values, scale) => number(values, &|stored| {
+                let (unscaled, scale) = scale.unpack(stored);
+                Value::Decimal(Decimal::new(unscaled, scale))
+            }),
         }
     }
 
@@ -307,7 +347,7 @@ pub fn name_accounts(plan: &Plan, table: &StagedTable) -> Result<Vec<Option<Acco
     let root = &plan.entities[0];
     let columns = table.slices()?;
     let slices = root.leaves.iter().map(|leaf| columns[*leaf]).collect();
-    let view = EntityView { plan: root, slices, texts: &table.texts, masks: &table.masks };
+    let view = EntityView::new(root, slices, &table.texts, &table.masks);
     let is_account = |row: &u32| table.mask(*row) & root.mask == root.mask;
     Ok((0..table.rows()).map(|row| is_account(&row).then(|| view.account_key(row as usize)).flatten()).collect())
 }
@@ -324,7 +364,7 @@ impl<'a> View<'a> {
     pub fn new(book: &'a Book) -> PolarsResult<Self> {
         let entities = book.entities.iter().zip(&book.plan.entities).map(|(entity, plan)| {
             let slices = entity.frame.columns().iter().map(Slice::of).collect::<PolarsResult<_>>()?;
-            Ok(EntityView { plan, slices, texts: &book.tables[plan.table].texts, masks: &entity.masks })
+            Ok(EntityView::new(plan, slices, &book.tables[plan.table].texts, &entity.masks))
         });
         Ok(Self { book, entities: entities.collect::<PolarsResult<_>>()? })
     }

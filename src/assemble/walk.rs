@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::steps::Steps;
 use super::view::{Row, View};
 use crate::contract::{Constraint, Violation};
 use crate::finding::{Finding, Severity};
@@ -26,6 +27,7 @@ use crate::stage::column::{
 pub struct Walk<'a> {
     view: &'a View<'a>,
     plan: &'a Plan,
+    steps: &'a Steps<'a>,
     /// What has been written.
     pub out: Vec<u8>,
     /// Findings about the account being written.
@@ -46,13 +48,14 @@ enum Written {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk over the accounts of `view` that writes into `out`.
+    /// A walk over the accounts of `view` that writes into `out`; `steps` are those of its plan.
     #[must_use]
-    pub fn new(view: &'a View<'a>, out: Vec<u8>) -> Self {
+    pub fn new(view: &'a View<'a>, steps: &'a Steps<'a>, out: Vec<u8>) -> Self {
         let plan: &Plan = &view.book.plan;
         Self {
             view,
             plan,
+            steps,
             out,
             findings: Vec::new(),
             unlisted: BTreeSet::new(),
@@ -80,7 +83,12 @@ impl<'a> Walk<'a> {
         let start = self.out.len();
         let missing = self.missing.len();
         self.out.push(b'{');
-        self.items(entity, at, case, &plan.layout);
+        let (steps, columns) = (self.steps, &self.view.entities[entity]);
+        for step in steps.of(entity, case) {
+            if !step.write(columns, at, &mut self.out) {
+                self.item(entity, at, case, step.item);
+            }
+        }
         if !self.close(start) {
             self.missing.truncate(missing);
             return false;
@@ -124,38 +132,37 @@ impl<'a> Walk<'a> {
         true
     }
 
-    fn items(&mut self, entity: usize, at: usize, case: usize, items: &'a [Item]) {
-        for item in items {
-            match item {
-                Item::Field { key, field } => {
-                    let start = self.out.len();
-                    key.push(&mut self.out);
-                    let plan = &self.plan.entities[entity].fields[*field];
-                    match self.field(entity, at, case, plan) {
-                        Written::Yes => self.out.push(b','),
-                        Written::Faulty => self.out.truncate(start),
-                        Written::Absent => {
-                            self.out.truncate(start);
-                            if matches!(plan.cases[case], Case::Held { required: true, .. }) {
-                                self.missing.push(*field);
-                            }
+    /// Writes a part of an object, whatever its value.
+    fn item(&mut self, entity: usize, at: usize, case: usize, item: &'a Item) {
+        match item {
+            Item::Field { key, field } => {
+                let start = self.out.len();
+                key.push(&mut self.out);
+                let plan = &self.plan.entities[entity].fields[*field];
+                match self.field(entity, at, case, plan) {
+                    Written::Yes => self.out.push(b','),
+                    Written::Faulty => self.out.truncate(start),
+                    Written::Absent => {
+                        self.out.truncate(start);
+                        if matches!(plan.cases[case], Case::Held { required: true, .. }) {
+                            self.missing.push(*field);
                         }
                     }
                 }
-                Item::Object { key, path, items, keyed } => {
-                    self.inner_object(entity, at, case, (key, path, items, keyed));
-                }
-                Item::Children { key, entity: child, required } => {
-                    let start = self.out.len();
-                    key.push(&mut self.out);
-                    if self.children(*child, at) {
-                        self.out.push(b',');
-                    } else {
-                        self.out.truncate(start);
-                        if required.get(case) == Some(&true) {
-                            let name = self.plan.entities[*child].path.rsplit('.').next().unwrap_or_default();
-                            self.required(entity, at, name, None);
-                        }
+            }
+            Item::Object { key, path, items, keyed } => {
+                self.inner_object(entity, at, case, (key, path, items, keyed));
+            }
+            Item::Children { key, entity: child, required } => {
+                let start = self.out.len();
+                key.push(&mut self.out);
+                if self.children(*child, at) {
+                    self.out.push(b',');
+                } else {
+                    self.out.truncate(start);
+                    if required.get(case) == Some(&true) {
+                        let name = self.plan.entities[*child].path.rsplit('.').next().unwrap_or_default();
+                        self.required(entity, at, name, None);
                     }
                 }
             }
@@ -176,7 +183,7 @@ impl<'a> Walk<'a> {
         let missing = self.missing.len();
         self.out.push(b'{');
         if keyed.is_empty() {
-            self.items(entity, at, case, items);
+            items.iter().for_each(|item| self.item(entity, at, case, item));
         } else {
             self.keyed(entity, at, case, keyed);
         }

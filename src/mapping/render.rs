@@ -122,57 +122,126 @@ pub fn push_word(out: &mut Vec<u8>, word: u64, length: usize) {
     push_first(out, &bytes, length.min(7) + 2);
 }
 
-/// The digits of `value`, at least `least` of them, at the end of 20 bytes; and how many there are.
+/// Appends the rest of a JSON string and a comma: a text of at most seven bytes, as [`push_word`] does.
 #[inline]
-fn digits(value: u64, least: usize) -> ([u8; 20], usize) {
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    let mut rest = value;
-    while rest > 0 {
-        at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
+pub fn push_end_of_word(out: &mut Vec<u8>, word: u64, length: usize) {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&word.to_le_bytes());
+    bytes[length.min(7)] = b'"';
+    bytes[length.min(7) + 1] = b',';
+    push_first(out, &bytes, length.min(7) + 2);
+}
+
+/// Appends the rest of a JSON string and a comma: a text, as [`push_plain`] does.
+#[inline]
+pub fn push_end_of_text(out: &mut Vec<u8>, arena: &[u8], start: usize, length: usize) {
+    match arena[start..].first_chunk::<PADDED>() {
+        Some(chunk) if length <= PADDED => push_first(out, chunk, length),
+        _ => out.extend_from_slice(&arena[start..start + length]),
     }
-    (digits, (20 - at).max(least))
+    out.extend_from_slice(b"\",");
+}
+
+/// The numbers below 100 in two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
+        number += 1;
+    }
+    pairs
+};
+
+/// A number being spelt from its last digit to its first.
+struct Spelling {
+    /// The text ends in the middle, so that as many bytes as it may have can be copied from wherever it starts.
+    bytes: [u8; 2 * SPELLING_BYTES],
+    start: usize,
+}
+
+/// The most bytes a number may have: a sign, a point and 20 digits.
+const SPELLING_BYTES: usize = 24;
+
+impl Spelling {
+    fn new() -> Self {
+        Self { bytes: [b'0'; 2 * SPELLING_BYTES], start: SPELLING_BYTES }
+    }
+
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        self.start -= 1;
+        self.bytes[self.start] = byte;
+    }
+
+    #[inline]
+    fn pair(&mut self, number: u64) {
+        self.start -= 2;
+        self.bytes[self.start..self.start + 2].copy_from_slice(&PAIRS[(number % 100) as usize]);
+    }
+
+    /// All digits of `rest`.
+    #[inline]
+    fn digits(&mut self, mut rest: u64) {
+        while rest >= 100 {
+            self.pair(rest);
+            rest /= 100;
+        }
+        if rest >= 10 {
+            self.pair(rest);
+        } else {
+            self.byte(b'0' + rest as u8);
+        }
+    }
+
+    #[inline]
+    fn push(self, out: &mut Vec<u8>) {
+        if let Some(text) = self.bytes[self.start..].first_chunk::<SPELLING_BYTES>() {
+            push_first(out, text, SPELLING_BYTES - self.start);
+        }
+    }
 }
 
 /// Appends a whole number.
 pub fn push_integer(out: &mut Vec<u8>, value: i64) {
+    let mut spelling = Spelling::new();
+    spelling.digits(value.unsigned_abs());
     if value < 0 {
-        out.push(b'-');
+        spelling.byte(b'-');
     }
-    let (digits, count) = digits(value.unsigned_abs(), 1);
-    out.extend_from_slice(&digits[20 - count..]);
+    spelling.push(out);
 }
 
 /// Appends a decimal with all of its `scale` digits after the point.
 pub fn push_decimal(out: &mut Vec<u8>, unscaled: i64, scale: u32) {
+    let mut rest = unscaled.unsigned_abs();
+    let mut spelling = Spelling::new();
+    if (1..=18).contains(&scale) {
+        let mut places = scale;
+        while places >= 2 {
+            spelling.pair(rest);
+            rest /= 100;
+            places -= 2;
+        }
+        if places == 1 {
+            spelling.byte(b'0' + (rest % 10) as u8);
+            rest /= 10;
+        }
+        spelling.byte(b'.');
+    }
+    spelling.digits(rest);
     if unscaled < 0 {
-        out.push(b'-');
+        spelling.byte(b'-');
     }
-    let scale = scale as usize;
-    if scale == 0 || scale > 18 {
-        let (digits, count) = digits(unscaled.unsigned_abs(), 1);
-        return out.extend_from_slice(&digits[20 - count..]);
-    }
-    let (digits, count) = digits(unscaled.unsigned_abs(), scale + 1);
-    let mut text = [0; 24];
-    let whole = count - scale;
-    for (slot, digit) in text.iter_mut().zip(&digits[20 - count..]) {
-        *slot = *digit;
-    }
-    for at in (whole..count).rev() {
-        text[at + 1] = text[at];
-    }
-    text[whole] = b'.';
-    push_first(out, &text, count + 1);
+    spelling.push(out);
 }
 
 /// The days of dates whose years have four digits.
 pub const DAYS_WRITTEN: std::ops::RangeInclusive<i32> = -719_528..=2_932_896;
 
 /// The date `days` after 1970-01-01 as a JSON string; see [`DAYS_WRITTEN`].
-fn date_text(days: i32) -> [u8; 12] {
+#[must_use]
+pub fn date_text(days: i32) -> [u8; 12] {
     // Counting years from March, so that the day that comes and goes is the last: Hinnant, "chrono-Compatible
     // Low-Level Date Algorithms".
     let shifted = days + 719_468;
@@ -250,10 +319,13 @@ mod tests {
             let arena = format!("{before}{text}{after}");
             let expected = format!("\"{text}\"");
             prop_assert_eq!(&written(|out| push_plain(out, arena.as_bytes(), before.len(), text.len())), &expected);
+            let end = written(|out| push_end_of_text(out, arena.as_bytes(), before.len(), text.len()));
+            prop_assert_eq!(end, format!("{text}\","));
             let literal = Literal::from(text.clone().into_bytes());
             prop_assert_eq!(&written(|out| literal.push(out)), &text);
             if let Some(word) = crate::mapping::word::word(text.as_bytes()) {
                 prop_assert_eq!(&written(|out| push_word(out, word, text.len())), &expected);
+                prop_assert_eq!(written(|out| push_end_of_word(out, word, text.len())), format!("{text}\","));
             }
         }
 
@@ -263,7 +335,11 @@ mod tests {
         }
 
         #[test]
-        fn decimals_are_spelt_as_rust_decimal_spells_them(unscaled in -10_i64.pow(17)..10_i64.pow(17), scale in 0..16_u32) {
+        fn decimals_are_spelt_as_rust_decimal_spells_them(
+            digits in 0..18_u32, unscaled in -10_i64.pow(17)..10_i64.pow(17), scale in 0..16_u32,
+        ) {
+            let unscaled = unscaled % 10_i64.pow(digits);
+            prop_assert_eq!(written(|out| push_integer(out, unscaled)), unscaled.to_string());
             let expected = rust_decimal::Decimal::new(unscaled, scale).to_string();
             prop_assert_eq!(written(|out| push_decimal(out, unscaled, scale)), expected);
         }

@@ -25,7 +25,7 @@ pub(super) struct BookCheck {
 struct Seen {
     keys: Keys,
     /// What the ledger keeps of accounts that are on their way to it.
-    facts: HashMap<AccountKey, Facts>,
+    facts: HashMap<AccountKey, Facts, foldhash::fast::RandomState>,
 }
 
 /// What the ledger keeps of an account beside its verdict.

@@ -132,6 +132,10 @@ pub struct BuildWriter<'a> {
     wave: Option<String>,
     whole: bool,
     limited: bool,
+    /// Whether there was no account before this build, so that none needs to be looked for.
+    was_empty: bool,
+    /// Whether the hold list has anybody.
+    holds: bool,
     now: String,
     summary: BuildSummary,
     /// Accounts with the payload of an earlier build, by that build.
@@ -197,6 +201,8 @@ fn begin<'a>(
     )?;
     let id = BuildId(transaction.last_insert_rowid());
     let was_unfinished = plan::is_unfinished(&transaction, build.wave.as_deref())?;
+    let was_empty = !transaction.prepare("SELECT 1 FROM account")?.exists([])?;
+    let holds = transaction.prepare("SELECT 1 FROM hold")?.exists([])?;
     for input in &build.inputs {
         transaction.execute(
             "INSERT INTO input (build, role, name, digest) VALUES (?, ?, ?, ?)",
@@ -213,6 +219,8 @@ fn begin<'a>(
         wave: build.wave.clone(),
         whole: build.selection_is_whole,
         limited: false,
+        was_empty,
+        holds,
         now,
         summary: BuildSummary::default(),
         same_payload: HashMap::new(),
@@ -299,11 +307,11 @@ impl BuildWriter<'_> {
             Verdict::Rejected => (Event::BuiltRejected, "rejected", None),
         };
         let sql = |e| super::sql_error(self.path, "record an account", e);
-        let known = self.known(&account.key).map_err(sql)?;
+        let known = if self.was_empty { None } else { self.known(&account.key).map_err(sql)? };
         let illegal = |source| LedgerError::Illegal { account: account.key.to_string(), source };
         let first = known.as_ref().map_or(State::Withdrawn, |known| known.state);
         let mut state = first.next(event).map_err(illegal)?;
-        let is_to_wait = state == State::Ready || known.is_none();
+        let is_to_wait = self.holds && (state == State::Ready || known.is_none());
         if is_to_wait && is_on_hold(&self.transaction, &account.key.supplier, &account.key.number).map_err(sql)? {
             state = state.next(Event::Hold).map_err(illegal)?;
         }
@@ -311,14 +319,9 @@ impl BuildWriter<'_> {
         let points: Vec<u8> = account.supply_points.iter().flat_map(|point| point.to_be_bytes()).collect();
         let mut write = || {
             let id = match &known {
-                Some(known) => self.update(known.id, state, verdict, digest, &points)?,
-                None => self.insert(&account.key, state, verdict, digest, &points)?,
+                Some(known) => self.update(known.id, state, verdict, digest, (&points, account.pence))?,
+                None => self.insert(&account.key, state, verdict, digest, (&points, account.pence))?,
             };
-            if let Some(pence) = account.pence {
-                self.transaction
-                    .prepare_cached("UPDATE account SET pence = ?2 WHERE id = ?1")?
-                    .execute(params![id, pence])?;
-            }
             if let Verdict::Ready { digest, payload } = account.verdict {
                 self.payload(id, digest, payload)?;
             }
@@ -497,14 +500,25 @@ impl BuildWriter<'_> {
         state: State,
         verdict: &str,
         digest: Option<Digest>,
-        points: &[u8],
+        (points, pence): (&[u8], Option<i64>),
     ) -> rusqlite::Result<i64> {
         self.transaction
             .prepare_cached(
-                "INSERT INTO account (supplier, number, state, wave, build, verdict, digest, updated_at, supply_points) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO account (supplier, number, state, wave, build, verdict, digest, updated_at, supply_points, \
+                 pence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
-            .execute(params![key.supplier, key.number, state, self.wave, self.id.0, verdict, digest, self.now, points])?;
+            .execute(params![
+                key.supplier,
+                key.number,
+                state,
+                self.wave,
+                self.id.0,
+                verdict,
+                digest,
+                self.now,
+                points,
+                pence
+            ])?;
         Ok(self.transaction.last_insert_rowid())
     }
 
@@ -514,7 +528,7 @@ impl BuildWriter<'_> {
         state: State,
         verdict: &str,
         digest: Option<Digest>,
-        points: &[u8],
+        (points, pence): (&[u8], Option<i64>),
     ) -> rusqlite::Result<i64> {
         // An accepted account stays in the wave it was accepted in, and what was sent keeps its supply points.
         self.transaction
@@ -522,9 +536,9 @@ impl BuildWriter<'_> {
                 "UPDATE account SET state = ?2, verdict = ?3, digest = ?4, build = ?5, \
                  wave = iif(accepted_digest IS NULL, coalesce(?6, wave), wave), \
                  supply_points = iif(accepted_digest IS NULL AND state NOT IN ('sending', 'unknown'), ?8, supply_points), \
-                 updated_at = iif(state = ?2, updated_at, ?7) WHERE id = ?1",
+                 updated_at = iif(state = ?2, updated_at, ?7), pence = coalesce(?9, pence) WHERE id = ?1",
             )?
-            .execute(params![id, state, verdict, digest, self.id.0, self.wave, self.now, points])?;
+            .execute(params![id, state, verdict, digest, self.id.0, self.wave, self.now, points, pence])?;
         if !self.whole {
             // Of a whole build, everything earlier builds found is gone already.
             self.transaction

@@ -43,14 +43,14 @@ pub fn word_needs_escape(word: u64) -> bool {
 /// The texts of a list, and the number of each.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Codes {
-    /// The words of a short list, by number: a look at each costs less than a hash.
-    few: Vec<u64>,
     words: HashMap<u64, u32, FixedState>,
     longer: HashMap<Box<[u8]>, u32, FixedState>,
+    /// The words and their numbers again, each at its home or behind it: a look-up is a product and a comparison.
+    slots: Vec<(u64, u32)>,
 }
 
-/// The longest list that is looked through.
-const FEW: usize = 8;
+/// What no word is: it would have 255 bytes.
+const FREE: u64 = u64::MAX;
 
 impl Codes {
     /// The codes of `texts`, by their place; of equal ones, the first counts.
@@ -74,28 +74,49 @@ impl Codes {
 
     /// Readies the list for look-ups; nothing is inserted afterwards.
     pub fn close(&mut self) {
-        let whole = self.words.len() <= FEW && self.words.values().all(|number| (*number as usize) < self.words.len());
-        if whole {
-            self.few = vec![0; self.words.len()];
-            for (word, number) in &self.words {
-                self.few[*number as usize] = *word;
+        self.slots = vec![(FREE, 0); (2 * self.words.len()).next_power_of_two().max(2)];
+        let mut words: Vec<(u64, u32)> = self.words.iter().map(|(word, number)| (*word, *number)).collect();
+        words.sort_unstable();
+        for (word, number) in words {
+            let mut at = self.home(word);
+            while self.slots[at].0 != FREE {
+                at = (at + 1) % self.slots.len();
             }
+            self.slots[at] = (word, number);
         }
     }
 
-    /// The number of a text.
+    /// Where the search for a word starts.
+    #[inline]
+    fn home(&self, word: u64) -> usize {
+        // The golden ratio spreads words that differ in a byte alone.
+        (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.slots.len() - 1)
+    }
+
+    /// The number of a text. The list is closed.
     #[must_use]
     pub fn find(&self, text: &[u8]) -> Option<u32> {
         word(text).map_or_else(|| self.longer.get(text).copied(), |word| self.find_word(word))
     }
 
-    /// The number of a text that is a word.
+    /// The number of a text that is a word. The list is closed.
+    #[inline]
     #[must_use]
     pub fn find_word(&self, word: u64) -> Option<u32> {
-        if self.few.is_empty() {
-            return self.words.get(&word).copied();
+        if self.slots.is_empty() {
+            return None;
         }
-        self.few.iter().position(|known| *known == word).map(|number| number as u32)
+        let mut at = self.home(word);
+        loop {
+            let (known, number) = self.slots[at];
+            if known == word {
+                return Some(number);
+            }
+            if known == FREE {
+                return None;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
     }
 }
 

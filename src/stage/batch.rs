@@ -64,6 +64,20 @@ impl<'b> Text<'b> {
         &self.bytes[self.start..self.start + self.length]
     }
 
+    /// Appends the text to `out`, with a copy of a fixed length if it is short.
+    #[inline]
+    pub(super) fn append_to(self, out: &mut Vec<u8>) {
+        const SHORT: usize = 16;
+        match self.bytes[self.start..].first_chunk::<SHORT>() {
+            Some(chunk) if self.length <= SHORT => {
+                let end = out.len() + self.length;
+                out.extend_from_slice(chunk);
+                out.truncate(end);
+            }
+            _ => out.extend_from_slice(self.bytes()),
+        }
+    }
+
     /// The word the text is; it has seven bytes at the most.
     #[inline]
     pub(super) fn word(self) -> u64 {

@@ -35,17 +35,29 @@ impl KeyBytes {
     pub fn push<'a>(&mut self, parts: impl ExactSizeIterator<Item = &'a [u8]>) {
         let single = parts.len() == 1;
         for part in parts {
-            if !single {
-                // Nearly every part is short; a long one takes five bytes to say so.
-                if part.len() < 255 {
-                    self.bytes.push(part.len() as u8);
-                } else {
-                    self.bytes.push(255);
-                    self.bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
-                }
-            }
-            self.bytes.extend_from_slice(part);
+            self.push_part(single, part.len(), |bytes| bytes.extend_from_slice(part));
         }
+        self.end();
+    }
+
+    /// Appends a part of a key, the only one or one of several, of `length` bytes, which `push` appends.
+    #[inline]
+    pub(super) fn push_part(&mut self, single: bool, length: usize, push: impl FnOnce(&mut Vec<u8>)) {
+        if !single {
+            // Nearly every part is short; a long one takes five bytes to say so.
+            if length < 255 {
+                self.bytes.push(length as u8);
+            } else {
+                self.bytes.push(255);
+                self.bytes.extend_from_slice(&(length as u32).to_le_bytes());
+            }
+        }
+        push(&mut self.bytes);
+    }
+
+    /// Ends a key, all of whose parts have been pushed.
+    #[inline]
+    pub(super) fn end(&mut self) {
         self.ends.push(self.bytes.len());
     }
 
@@ -191,11 +203,11 @@ impl<const W: usize, S: BuildHasher + Default> SlotTable<W, S> {
         for (word, bytes) in words.iter_mut().zip(whole) {
             *word = u64::from_le_bytes(*bytes);
         }
-        let mut last = [0; 8];
-        for (byte, of_key) in last.iter_mut().zip(rest) {
-            *byte = *of_key;
-        }
-        words[whole.len()] = u64::from_le_bytes(last);
+        words[whole.len()] = match key.last_chunk::<8>() {
+            // The last eight bytes without those that are in a word already.
+            Some(last) if !rest.is_empty() => u64::from_le_bytes(*last) >> (8 * (8 - rest.len())),
+            _ => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
         words[W - 1] |= (key.len() as u64) << 56;
         Some(words)
     }

@@ -214,25 +214,17 @@ impl<'p, T: FnMut(Stretch, &mut Rows) -> Result<Piece, StageError>> RowReader<'p
                 found.resize(first + texts.batch.len(), Place::NONE);
                 continue;
             };
-            keys.clear();
-            for at in 0..texts.batch.len() {
-                let parts = link.inputs.iter().map(|input| texts.of(at, input).unwrap_or_default());
-                keys.push(parts);
-            }
+            texts.keys(&link.inputs, keys);
             index.find(keys, found);
         }
         if !plan.key.is_empty() {
-            keys.clear();
-            for at in 0..texts.batch.len() {
-                keys.push(plan.key.iter().map(|input| texts.of(at, input).unwrap_or_default()));
-            }
+            texts.keys(&plan.key, keys);
             rows.fingerprints.extend(keys.fingerprints());
             if plan.is_parent {
                 rows.keys.append(keys);
             }
             if let Some(seen) = seen {
-                let repeated = rows.fingerprints[first..].iter().copied().filter(|fingerprint| seen.note(*fingerprint));
-                rows.repeated.extend(repeated);
+                seen.note(&rows.fingerprints[first..], &mut rows.repeated);
             }
         }
     }
@@ -271,6 +263,24 @@ struct Texts<'b> {
 }
 
 impl<'b> Texts<'b> {
+    /// The keys that `inputs` give, in the place of those in `keys`.
+    fn keys(self, inputs: &[Input], keys: &mut KeyBytes) {
+        keys.clear();
+        let single = inputs.len() == 1;
+        for at in 0..self.batch.len() {
+            for input in inputs {
+                if let Input::Cell(column) = input {
+                    let text = self.batch.text(at, *column);
+                    keys.push_part(single, text.len(), |bytes| text.append_to(bytes));
+                } else {
+                    let text = self.of(at, input).unwrap_or_default();
+                    keys.push_part(single, text.len(), |bytes| bytes.extend_from_slice(text));
+                }
+            }
+            keys.end();
+        }
+    }
+
     /// The text of `input` of a record; none for an unknown code or a template that failed.
     fn of<'t>(self, record: usize, input: &'t Input) -> Option<&'t [u8]>
     where

@@ -93,13 +93,13 @@ impl BoundUnique {
         }
         // Nearly every list is as it should be, which its hashes tell alone.
         let mut hashes: Vec<u64> = Vec::new();
-        self.each(owner, |row, keys| hashes.push(hash(row, keys)));
+        self.each(owner, |row, first, keys| hashes.push(hash(&first, row, &keys[1..])));
         hashes.sort_unstable();
         if hashes.windows(2).all(|pair| pair[0] != pair[1]) {
             return;
         }
         let mut items: Vec<(u64, usize, Row<'_>, &[FieldId])> = Vec::new();
-        self.each(owner, |row, keys| items.push((hash(row, keys), items.len(), row, keys)));
+        self.each(owner, |row, first, keys| items.push((hash(&first, row, &keys[1..]), items.len(), row, keys)));
         items.sort_unstable_by_key(|(hash, place, ..)| (*hash, *place));
         for pair in items.windows(2) {
             let ((one, _, earlier, theirs), (other, _, row, keys)) = (pair[0], pair[1]);
@@ -115,28 +115,30 @@ impl BoundUnique {
 }
 
 impl BoundUnique {
-    /// Visits the items that have a key.
-    fn each<'a, 'b>(&'b self, owner: Row<'a>, mut visit: impl FnMut(Row<'a>, &'b [FieldId])) {
+    /// Visits the items that have a key, with the first of its values.
+    fn each<'a, 'b>(&'b self, owner: Row<'a>, mut visit: impl FnMut(Row<'a>, Value<'a>, &'b [FieldId])) {
         for (way, keys) in &self.lists {
             below(way, owner, &mut |row| {
-                if !matches!(row.value(keys[0]), Value::Absent | Value::Faulty | Value::Text("")) {
-                    visit(row, keys);
+                let first = row.value(keys[0]);
+                if !matches!(first, Value::Absent | Value::Faulty | Value::Text("")) {
+                    visit(row, first, keys);
                 }
             });
         }
     }
 }
 
-fn hash(row: Row<'_>, keys: &[FieldId]) -> u64 {
+/// A hash of the first value of a key and of those of `further` fields.
+fn hash(first: &Value<'_>, row: Row<'_>, further: &[FieldId]) -> u64 {
     let mut hasher = FixedState::default().build_hasher();
-    for key in keys {
-        match row.value(*key) {
-            Value::Text(text) => text.hash(&mut hasher),
-            Value::Date(date) => date.hash(&mut hasher),
-            Value::Integer(number) => number.hash(&mut hasher),
-            _ => 0.hash(&mut hasher),
-        }
-    }
+    let mut add = |value: &Value<'_>| match value {
+        Value::Text(text) => text.hash(&mut hasher),
+        Value::Date(date) => date.hash(&mut hasher),
+        Value::Integer(number) => number.hash(&mut hasher),
+        _ => 0.hash(&mut hasher),
+    };
+    add(first);
+    further.iter().for_each(|field| add(&row.value(*field)));
     hasher.finish()
 }
 

@@ -33,6 +33,9 @@ fn increasing(schema: &Schema) -> Option<Check> {
     }
     Some(Box::new(move |account, context, out| {
         meters.each(account, context.run_date, &mut |meter| {
+            if falls_backwards(meter.row, &lists) {
+                return;
+            }
             let mut by_register: BTreeMap<&str, Vec<Reading<(Row<'_>, FieldId)>>> = BTreeMap::new();
             for (readings, value) in &lists {
                 for row in meter.row.children(readings.list) {
@@ -55,6 +58,31 @@ fn increasing(schema: &Schema) -> Option<Check> {
             }
         });
     }))
+}
+
+/// Whether each register's readings go from day to earlier day and never rise on the way, the last list first: so they
+/// nearly always stand, and then nothing is wrong with them.
+fn falls_backwards(meter: Row<'_>, lists: &[(Readings, FieldId)]) -> bool {
+    let mut registers: Vec<(&str, NaiveDate, Decimal)> = Vec::new();
+    lists.iter().rev().all(|(readings, value)| {
+        meter.children(readings.list).all(|row| {
+            let (Some(date), Some(amount)) = (row.value(readings.date).date(), row.value(*value).decimal()) else {
+                return true;
+            };
+            let register = value_of(row, readings.register).text().unwrap_or_default();
+            match registers.iter_mut().find(|(known, ..)| *known == register) {
+                Some((_, day, last)) => {
+                    let falls = date < *day && amount <= *last || date == *day && amount == *last;
+                    (*day, *last) = (date, amount);
+                    falls
+                }
+                None => {
+                    registers.push((register, date, amount));
+                    true
+                }
+            }
+        })
+    })
 }
 
 /// A reading and where it stands.

@@ -257,17 +257,6 @@ impl Values {
         }
     }
 
-    /// How many bytes a value takes.
-    #[must_use]
-    pub fn width(&self) -> usize {
-        match self {
-            Self::Text(_) => size_of::<u64>(),
-            Self::Code(_) => size_of::<u16>(),
-            Self::Date(_) => size_of::<i32>(),
-            Self::Number(_) => size_of::<i64>(),
-        }
-    }
-
     /// Makes room for `rows` more.
     pub fn reserve(&mut self, rows: usize) {
         match self {

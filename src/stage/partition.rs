@@ -9,7 +9,7 @@ use polars::prelude::PolarsResult;
 use super::column::{Slice, Texts, Values, rebase};
 use super::faults::FaultKind;
 use super::keys::NO_ROW;
-use super::piece::{Chunk, ChunkReader};
+use super::piece::{Chunk, ChunkReader, Pick};
 use super::rows::{CellFault, Rows};
 use super::{Stage, StageError, TableStage};
 use crate::finding::Cell;
@@ -174,6 +174,8 @@ struct ReadTable {
     places: Option<Vec<u32>>,
     /// The rows of the chunk that are wanted.
     kept: Vec<u32>,
+    /// The numbers of a column of the chunk.
+    numbers: Vec<u64>,
 }
 
 impl TableStage {
@@ -195,15 +197,13 @@ impl TableStage {
         // Of a few accounts there are few rows: no room is made for all.
         let mut read = ReadTable::new(self, plan, if chosen.wanted.is_some() { 0 } else { all_rows }, kinds);
         read.places = chosen.wanted.map(|_| Vec::with_capacity(all_rows));
-        let value_bytes = read.columns.iter().map(Values::width).sum();
         for (first, chunk) in chunks {
-            let length = chunk.bytes(!plan.tests.is_empty(), plan.links.len(), value_bytes);
+            let length = chunk.bytes as usize;
             if bytes.len() < length {
                 bytes.resize(length, 0);
             }
             self.spill.read(chunk.offset, &mut bytes[..length])?;
-            let reader = ChunkReader::new(&bytes[..length], &chunk);
-            read.rows(plan, (first, &chunk), chosen, reader)?;
+            read.rows(plan, (first, &chunk), chosen, &bytes[..length])?;
         }
         self.mark_dead(&mut read.table, &mut read.passed_over, chosen);
         read.table.frame = frame(read.table.records.len(), std::mem::take(&mut read.columns))?;
@@ -241,7 +241,14 @@ impl ReadTable {
             faults: Vec::new(),
             kinds: kinds.clone(),
         };
-        Self { table, columns, passed_over: vec![0; whole.files.len()], places: None, kept: Vec::new() }
+        Self {
+            table,
+            columns,
+            passed_over: vec![0; whole.files.len()],
+            places: None,
+            kept: Vec::new(),
+            numbers: Vec::new(),
+        }
     }
 
     /// Reads the rows of a chunk, of which `first` is the number of the record before the first of its piece.
@@ -250,97 +257,69 @@ impl ReadTable {
         plan: &TablePlan,
         (first, chunk): (u32, &Chunk),
         chosen: &Chosen<'_>,
-        mut reader: ChunkReader<'_>,
+        bytes: &[u8],
     ) -> Result<(), StageError> {
-        let records = reader.u32s().map(|record| first + record);
-        let accounts = reader.u32s();
-        let base = self.table.records.len() as u32;
+        let (mut reader, mut tail) = ChunkReader::new(bytes, chunk);
+        let (table, numbers) = (&mut self.table, &mut self.numbers);
+        let base = table.records.len() as u32;
+        // The accounts stand behind the records, and tell which of those are read.
+        let mut records = reader.clone();
+        reader.skip_numbers();
         let pick = match (chosen.wanted, &mut self.places) {
             (Some(wanted), Some(places)) => {
+                reader.clone().numbers(Pick::All, numbers);
                 self.kept.clear();
-                for (at, account) in accounts.clone().enumerate() {
-                    let wanted = wanted[(account - chosen.accounts.start) as usize];
+                for (at, account) in numbers.iter().enumerate() {
+                    let wanted = wanted[(*account as u32 - chosen.accounts.start) as usize];
                     places.push(if wanted { base + self.kept.len() as u32 } else { NO_ROW });
                     if wanted {
                         self.kept.push(at as u32);
                     }
                 }
-                let file = self.table.whole.as_ref().map_or(0, |whole| whole.file_number(first));
+                let file = table.whole.as_ref().map_or(0, |whole| whole.file_number(first));
                 self.passed_over[file] += (chunk.rows as usize - self.kept.len()) as u64;
                 Pick::Some(&self.kept)
             }
             _ => Pick::All,
         };
-        let table = &mut self.table;
-        pick.extend(&mut table.records, records);
-        pick.extend(&mut table.accounts, accounts);
+        records.numbers(pick, numbers);
+        table.records.extend(numbers.iter().map(|record| first + *record as u32));
+        reader.numbers(pick, numbers);
+        table.accounts.extend(numbers.iter().map(|account| *account as u32));
         if !plan.tests.is_empty() {
-            pick.extend(&mut table.masks, reader.u32s());
+            reader.numbers(pick, numbers);
+            table.masks.extend(numbers.iter().map(|mask| *mask as u32));
         }
         for (link, parents) in plan.links.iter().zip(&mut table.parents) {
+            reader.numbers(pick, numbers);
             match &chosen.places[link.parent] {
-                None => pick.extend(parents, reader.u32s()),
+                None => parents.extend(numbers.iter().map(|place| *place as u32)),
                 Some(places) => {
-                    let moved = |place: u32| places.get(place as usize).copied().unwrap_or(NO_ROW);
-                    pick.extend(parents, reader.u32s().map(moved));
+                    let moved = |place: &u64| places.get(*place as usize).copied().unwrap_or(NO_ROW);
+                    parents.extend(numbers.iter().map(moved));
                 }
             }
         }
-        let mut values = reader;
-        let mut reader = reader.after(self.columns.iter().map(Values::width).sum());
-        let faults = reader.faults(chunk.faults);
+        let faults = tail.faults(chunk.faults);
         table.faults.extend(faults.filter_map(|fault| Some(CellFault { row: base + pick.place(fault.row)?, ..fault })));
         let text_base = match chunk.texts {
             0 => 0,
-            count => table.texts.append(reader.texts(count).into_iter()).ok_or_else(|| StageError::TooLarge {
+            count => table.texts.append(tail.texts(count).into_iter()).ok_or_else(|| StageError::TooLarge {
                 table: plan.name.clone(),
                 what: "MiB of text in a partition",
                 limit: 16 * 1024,
             })?,
         };
         for column in &mut self.columns {
+            reader.numbers(pick, numbers);
             match column {
-                Values::Text(all) => {
-                    let handles = values.numbers().map(u64::from_le_bytes);
-                    pick.extend(all, handles.map(|handle| rebase(handle, text_base)));
-                }
-                Values::Code(all) => pick.extend(all, values.numbers().map(u16::from_le_bytes)),
-                Values::Date(all) => pick.extend(all, values.numbers().map(i32::from_le_bytes)),
-                Values::Number(all) => pick.extend(all, values.numbers().map(i64::from_le_bytes)),
+                Values::Text(all) => all.extend(numbers.iter().map(|handle| rebase(*handle, text_base))),
+                Values::Code(all) => all.extend(numbers.iter().map(|code| *code as u16)),
+                Values::Date(all) => all.extend(numbers.iter().map(|days| (*days as u32).cast_signed())),
+                Values::Number(all) => all.extend(numbers.iter().map(|number| number.cast_signed())),
             }
         }
         Ok(())
-    }
-}
-
-/// Which rows of a chunk are taken.
-#[derive(Clone, Copy)]
-enum Pick<'k> {
-    All,
-    /// Those, ascending.
-    Some(&'k [u32]),
-}
-
-impl Pick<'_> {
-    /// Where row `row` of the chunk goes among those taken.
-    fn place(self, row: u32) -> Option<u32> {
-        match self {
-            Self::All => Some(row),
-            Self::Some(kept) => kept.binary_search(&row).ok().map(|at| at as u32),
-        }
-    }
-
-    fn extend<T>(self, all: &mut Vec<T>, mut values: impl ExactSizeIterator<Item = T>) {
-        match self {
-            Self::All => all.extend(values),
-            Self::Some(kept) => {
-                let mut next = 0;
-                for at in kept {
-                    all.extend(values.nth((at - next) as usize));
-                    next = at + 1;
-                }
-            }
-        }
     }
 }
 

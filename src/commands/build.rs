@@ -18,7 +18,6 @@ use crate::exit_code::ExitCode;
 use crate::finding::{Finding, Severity};
 use crate::ledger::{BuildStart, BuildWriter, BuiltAccount, FileCount, Input, Ledger, PayloadPlace, RunId, Verdict};
 use crate::mapping::{self, Plan};
-use crate::rules::industry::phone;
 use crate::rules::{RuleContext, RuleSet};
 use crate::stage::{Digests, Stage};
 
@@ -83,7 +82,6 @@ pub(super) fn build(
     let plan = Arc::new(mapping::load(&project.source.mapping, &contract).map_err(Error::Mapping)?);
     let extract = Extract::open(project, &plan)?;
     let inputs = inputs(project, &plan, &extract)?;
-    std::thread::spawn(phone::warm_up);
     let (stage, digests) = stage_extract(project, &plan, &extract, &inputs, console)?;
     let mut promised = extract.check_manifest(&stage);
     promised.extend(Extract::check_control(&stage));

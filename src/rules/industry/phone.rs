@@ -1,15 +1,15 @@
 //! Telephone numbers, read as a caller in Britain would dial them.
 //!
 //! Ranges come from the copy of the carriers' published metadata in the `phonenumber` crate; a newer range may be
-//! unknown to it. Nearly all numbers of an extract are plain British ones, so these are matched against the same
-//! metadata without the crate's parser, which takes a hundred times as long.
+//! unknown to it. Nearly all numbers of an extract are plain British ones, so these are matched against Britain's part of
+//! the same metadata alone: the crate's parser takes a hundred times as long, and a fifth of a second to read the ranges of
+//! the whole world before its first number.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use phonenumber::country;
-use phonenumber::metadata::{DATABASE, Descriptor};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 /// What a text is as a telephone number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,22 +29,20 @@ pub enum Phone {
 /// number of its digits. It takes the other drama ranges for good.
 const DRAMA: [(&str, usize); 2] = [("7700900", 10), ("1632960", 10)];
 
+const RANGES: &str = include_str!("../data/gb-telephone-ranges.txt");
+
 /// The landlines and mobiles of Britain.
-static BRITISH: LazyLock<Vec<Range>> = LazyLock::new(|| {
-    let Some(metadata) = DATABASE.by_id("GB") else { return Vec::new() };
-    let kinds = metadata.descriptors();
-    [kinds.fixed_line(), kinds.mobile()].into_iter().flatten().filter_map(Range::new).collect()
-});
+static BRITISH: LazyLock<Vec<Range>> = LazyLock::new(|| ranges().filter_map(Range::new).collect());
+
+/// How many digits the numbers of each kind have, with commas between them, and their pattern.
+fn ranges() -> impl Iterator<Item = (&'static str, &'static str)> {
+    RANGES.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '))
+}
 
 /// National numbers of one kind.
 struct Range {
-    lengths: Vec<u16>,
+    lengths: Vec<usize>,
     pattern: Regex,
-}
-
-/// Reads the metadata, which takes a fifth of a second: while there is something else to do, before it is asked for.
-pub fn warm_up() {
-    LazyLock::force(&BRITISH);
 }
 
 /// Judges `text` as a telephone number with Britain as the region it is dialled from.
@@ -97,14 +95,13 @@ fn is_drama(national: &str) -> bool {
 }
 
 impl Range {
-    fn new(descriptor: &Descriptor) -> Option<Self> {
-        let whole = format!("^(?:{})$", descriptor.national_number().as_str());
-        let pattern = RegexBuilder::new(&whole).ignore_whitespace(true).build().ok()?;
-        Some(Self { lengths: descriptor.possible_length().to_vec(), pattern })
+    fn new((lengths, pattern): (&str, &str)) -> Option<Self> {
+        let pattern = Regex::new(&format!("^(?:{pattern})$")).ok()?;
+        Some(Self { lengths: lengths.split(',').filter_map(|length| length.parse().ok()).collect(), pattern })
     }
 
     fn contains(&self, national: &str) -> bool {
-        self.lengths.iter().any(|&length| usize::from(length) == national.len()) && self.pattern.is_match(national)
+        self.lengths.contains(&national.len()) && self.pattern.is_match(national)
     }
 }
 
@@ -138,6 +135,19 @@ mod tests {
         for unreadable in ["abcde", "", "-", "0", "+44", "07123456789012345678901"] {
             assert_eq!(judge(unreadable), Phone::Unreadable, "{unreadable}");
         }
+    }
+
+    #[test]
+    fn the_ranges_are_those_of_the_crate() {
+        let metadata = phonenumber::metadata::DATABASE.by_id("GB").unwrap();
+        let kinds = [metadata.descriptors().fixed_line(), metadata.descriptors().mobile()];
+        let expected = kinds.into_iter().flatten().map(|kind| {
+            let lengths: Vec<String> = kind.possible_length().iter().map(u16::to_string).collect();
+            let pattern = kind.national_number().as_str().split_whitespace().collect::<String>();
+            (lengths.join(","), pattern)
+        });
+        let known = ranges().map(|(lengths, pattern)| (lengths.to_owned(), pattern.to_owned()));
+        assert_eq!(known.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 
     #[test]

@@ -48,13 +48,20 @@ pub fn place(parents: &[u32], parent_count: usize) -> Placed {
 /// `columns` are the entity's, by row of the table.
 pub fn sort(placed: &mut Placed, plan: &EntityPlan, columns: &[Slice<'_>], texts: &Texts) {
     let order = SortOrder { keys: &plan.order, columns, texts };
-    let mut keyed = order.prefixes(&placed.rows);
-    for group in placed.offsets.windows(2) {
-        order.sort(&mut keyed[group[0] as usize..group[1] as usize]);
+    let ranks = order.ranks(&placed.rows);
+    let mut workspace = Workspace::default();
+    for group in placed.offsets.windows(2).map(|ends| ends[0] as usize..ends[1] as usize) {
+        if group.len() > 1 {
+            order.sort(&ranks[group.clone()], &mut placed.rows[group], &mut workspace);
+        }
     }
-    for (row, (_, sorted)) in placed.rows.iter_mut().zip(keyed) {
-        *row = sorted;
-    }
+}
+
+/// What is used again from group to group.
+#[derive(Default)]
+struct Workspace {
+    places: Vec<u128>,
+    rows: Vec<u32>,
 }
 
 /// The order of an entity's records.
@@ -66,38 +73,51 @@ struct SortOrder<'a> {
 }
 
 impl SortOrder<'_> {
-    fn sort(&self, keyed: &mut [(u128, u32)]) {
-        if keyed.len() > 1 {
-            keyed.sort_unstable_by(|a, b| {
-                a.0.cmp(&b.0).then_with(|| self.compare(a.1 as usize, b.1 as usize)).then(a.1.cmp(&b.1))
+    /// Sorts `rows`, whose ranks are `ranks`.
+    fn sort(&self, ranks: &[u128], rows: &mut [u32], Workspace { places, rows: sorted }: &mut Workspace) {
+        // Plain numbers are sorted in a fraction of the time: most of a rank, and a place instead of the rest. Records that
+        // are alike so far are sorted again by all they have.
+        const PLACE: u128 = u32::MAX as u128;
+        let place = |of: u128| (of & PLACE) as usize;
+        places.clear();
+        places.extend((0_u128..).zip(ranks).map(|(at, rank)| rank & !PLACE | at));
+        places.sort_unstable();
+        for alike in places.chunk_by_mut(|a, b| a & !PLACE == b & !PLACE).filter(|alike| alike.len() > 1) {
+            alike.sort_unstable_by(|a, b| {
+                let (a, b) = (place(*a), place(*b));
+                let by_rank = ranks[a].cmp(&ranks[b]);
+                by_rank.then_with(|| self.compare(rows[a] as usize, rows[b] as usize)).then(rows[a].cmp(&rows[b]))
             });
         }
+        sorted.clear();
+        sorted.extend(places.iter().map(|at| rows[place(*at)]));
+        rows.copy_from_slice(sorted);
     }
 
     /// The first 128 bits of each record's rank: most pairs differ there, and nothing else is looked at.
-    fn prefixes(&self, rows: &[u32]) -> Vec<(u128, u32)> {
-        let mut keyed: Vec<(u128, u32)> = rows.iter().map(|row| (0, *row)).collect();
+    fn ranks(&self, rows: &[u32]) -> Vec<u128> {
+        let mut ranks = vec![0; rows.len()];
         let mut free = u128::BITS;
         for (column, descending) in self.keys {
             match &self.columns[*column] {
                 // Dates and codes are short: their upper bits say nothing.
                 Slice::Code(codes) => {
-                    free = add(&mut keyed, free, 16, *descending, |row| {
+                    free = add((&mut ranks, rows), free, 16, *descending, |row| {
                         (u64::from(codes[row]), codes[row] == CODE_ABSENT)
                     });
                 }
                 Slice::Date(days) => {
-                    free = add(&mut keyed, free, 32, *descending, |row| {
+                    free = add((&mut ranks, rows), free, 32, *descending, |row| {
                         (u64::from(days[row].cast_unsigned() ^ (1 << 31)), days[row] == DATE_ABSENT)
                     });
                 }
                 Slice::Number(numbers) => {
-                    free = add(&mut keyed, free, 64, *descending, |row| {
+                    free = add((&mut ranks, rows), free, 64, *descending, |row| {
                         (numbers[row].cast_unsigned() ^ (1 << 63), numbers[row] == NUMBER_ABSENT)
                     });
                 }
                 Slice::Text(handles) => {
-                    add(&mut keyed, free, 64, *descending, |row| {
+                    add((&mut ranks, rows), free, 64, *descending, |row| {
                         if handles[row] == TEXT_ABSENT {
                             (0, true)
                         } else {
@@ -105,14 +125,14 @@ impl SortOrder<'_> {
                         }
                     });
                     // The rank tells only the beginning of a text, so nothing may follow it.
-                    return keyed;
+                    return ranks;
                 }
             }
             if free == 0 {
                 break;
             }
         }
-        keyed
+        ranks
     }
 
     fn is_absent(&self, column: usize, row: usize) -> bool {
@@ -131,14 +151,21 @@ impl SortOrder<'_> {
     }
 }
 
-/// Adds the ranks of a column, of `bits` bits each, to what the `free` bits below are free of; gives how many are left.
+/// Adds the ranks of a column of `rows`, of `bits` bits each, to `ranks`, whose lowest `free` bits are free; gives how many
+/// are left.
 /// Absent ranks first, whichever way the others go.
-fn add(keyed: &mut [(u128, u32)], free: u32, bits: u32, descending: bool, rank: impl Fn(usize) -> (u64, bool)) -> u32 {
+fn add(
+    (ranks, rows): (&mut [u128], &[u32]),
+    free: u32,
+    bits: u32,
+    descending: bool,
+    rank: impl Fn(usize) -> (u64, bool),
+) -> u32 {
     let ones = u64::MAX >> (64 - bits);
-    for (prefix, row) in keyed {
+    for (of_all, row) in ranks.iter_mut().zip(rows) {
         let (rank, absent) = rank(*row as usize);
         let rank = u128::from(if descending && !absent { !rank & ones } else { rank });
-        *prefix |= if bits > free { rank >> (bits - free) } else { rank << (free - bits) };
+        *of_all |= if bits > free { rank >> (bits - free) } else { rank << (free - bits) };
     }
     free.saturating_sub(bits)
 }
@@ -164,9 +191,9 @@ mod tests {
     }
 
     fn sorted_by(order: &SortOrder<'_>, rows: &[u32]) -> Vec<u32> {
-        let mut keyed = order.prefixes(rows);
-        order.sort(&mut keyed);
-        keyed.into_iter().map(|(_, row)| row).collect()
+        let mut sorted = rows.to_vec();
+        order.sort(&order.ranks(rows), &mut sorted, &mut Workspace::default());
+        sorted
     }
 
     fn sorted(dates: &[i32], numbers: &[i64], keys: &[(usize, bool)]) -> Vec<u32> {

@@ -12,7 +12,7 @@ use rust_decimal::prelude::ToPrimitive as _;
 
 use super::view::EntityView;
 use crate::contract::{Constraint, Pattern};
-use crate::mapping::plan::{Case, Entry, FieldPlan, Item, Plan, ValuePlan};
+use crate::mapping::plan::{Case, EntityPlan, Entry, FieldPlan, Item, Known, LinePlan, Plan, ValuePlan};
 use crate::mapping::render::{
     DAYS_WRITTEN, Literal, date_text, push_datetime, push_decimal, push_end_of_text, push_end_of_word, push_integer,
 };
@@ -21,9 +21,16 @@ use crate::stage::column::{
     CODE_ABSENT, DATE_ABSENT, NUMBER_ABSENT, Slice, TEXT_ABSENT, TEXT_FAULT, TextPlace, is_escaped,
 };
 
-/// The steps of a plan: by entity, by case.
+/// The steps of a plan.
 #[derive(Debug)]
-pub struct Steps<'p>(Vec<Vec<Vec<Step<'p>>>>);
+pub struct Steps<'p>(Vec<EntitySteps<'p>>);
+
+#[derive(Debug)]
+struct EntitySteps<'p> {
+    cases: Vec<Vec<Step<'p>>>,
+    /// If a code decides the variant of the objects: its leaf, and the variant of each code, counted from 1; 0: none.
+    variants: Option<(usize, Vec<u8>)>,
+}
 
 impl<'p> Steps<'p> {
     /// The steps of `plan`.
@@ -34,15 +41,36 @@ impl<'p> Steps<'p> {
                 let step = |item| Step::new(&entity.fields, item, case);
                 entity.layout.iter().map(step).collect()
             };
-            (0..entity.unmapped.len()).map(steps).collect()
+            EntitySteps { cases: (0..entity.unmapped.len()).map(steps).collect(), variants: variants(plan, entity) }
         });
         Self(entities.collect())
     }
 
     /// What is written of an object of `entity` in `case`.
     pub(super) fn of(&self, entity: usize, case: usize) -> &[Step<'p>] {
-        &self.0[entity][case]
+        &self.0[entity].cases[case]
     }
+
+    /// The variant of object `at` of entity `entity`, whose columns are `columns`, if a code that can be read decides.
+    pub(super) fn variant(&self, entity: usize, columns: &EntityView<'_>, at: usize) -> Option<u8> {
+        let (leaf, variants) = self.0[entity].variants.as_ref()?;
+        let Slice::Code(codes) = columns.slices[*leaf] else { return None };
+        variants.get(usize::from(codes[at].wrapping_sub(CODE_BASE))).copied()
+    }
+}
+
+fn variants(plan: &Plan, entity: &EntityPlan) -> Option<(usize, Vec<u8>)> {
+    let (discriminator, field) = entity.decides?;
+    let [LinePlan { mask: 0, value: ValuePlan::Code(leaf, entries), .. }] = entity.fields[field].lines.as_slice()
+    else {
+        return None;
+    };
+    let values = &plan.discriminators[discriminator].values;
+    let variant = |entry: &Entry| match &entry.value {
+        Some(Known::Text(text)) => values.iter().position(|value| **value == **text).map_or(0, |at| at as u8 + 1),
+        _ => 0,
+    };
+    Some((*leaf, entries.iter().map(variant).collect()))
 }
 
 /// A part of an object.

@@ -17,7 +17,7 @@ use crate::mapping::plan::{EntityPlan, Entry, FieldPlan, Known, LinePlan, Plan, 
 use crate::mapping::value::{self, CODE_BASE, Scale, unpack_integer};
 use crate::stage::column::{
     CODE_ABSENT, CODE_FAULT, DATE_ABSENT, DATE_FAULT, NUMBER_ABSENT, NUMBER_FAULT, Slice, TEXT_ABSENT, TEXT_FAULT,
-    Texts,
+    Texts, is_short_text,
 };
 use crate::stage::{StageError, StagedTable};
 
@@ -293,10 +293,10 @@ impl<'a> EntityView<'a> {
 
     #[inline]
     fn read(&'a self, at: usize, reader: &Reader<'a>) -> Value<'a> {
-        let number = |values: &[i64], value: &dyn Fn(i64) -> Value<'a>| match values[at] {
-            NUMBER_ABSENT => Value::Absent,
-            NUMBER_FAULT => Value::Faulty,
-            number => value(number),
+        let number = |values: &[i64]| match values[at] {
+            NUMBER_ABSENT => Err(Value::Absent),
+            NUMBER_FAULT => Err(Value::Faulty),
+            number => Ok(number),
         };
         match *reader {
             Reader::Constant(entry) => known(entry),
@@ -315,14 +315,21 @@ impl<'a> EntityView<'a> {
                 DATE_FAULT => Value::Faulty,
                 days => value::date(days).map_or(Value::Faulty, Value::Date),
             },
-            Reader::DateTime(values) => {
-                number(values, &|seconds| DateTime::from_timestamp(seconds, 0).map_or(Value::Faulty, Value::DateTime))
-            }
-            Reader::Integer(values) => number(values, &|packed| Value::Integer(unpack_integer(packed).0)),
-            Reader::Decimal(values, scale) => number(values, &|stored| {
-                let (unscaled, scale) = scale.unpack(stored);
-                Value::Decimal(Decimal::new(unscaled, scale))
-            }),
+            Reader::DateTime(values) => match number(values) {
+                Ok(seconds) => DateTime::from_timestamp(seconds, 0).map_or(Value::Faulty, Value::DateTime),
+                Err(value) => value,
+            },
+            Reader::Integer(values) => match number(values) {
+                Ok(packed) => Value::Integer(unpack_integer(packed).0),
+                Err(value) => value,
+            },
+            Reader::Decimal(values, scale) => match number(values) {
+                Ok(stored) => {
+                    let (unscaled, scale) = scale.unpack(stored);
+                    Value::Decimal(Decimal::new(unscaled, scale))
+                }
+                Err(value) => value,
+            },
         }
     }
 
@@ -416,6 +423,16 @@ impl<'a> Row<'a> {
     pub fn value(self, field: FieldId) -> Value<'a> {
         debug_assert_eq!(field.entity, self.entity);
         self.view.entities[self.entity].value(self.at as usize, field.field)
+    }
+
+    /// A number for the text of `field` that no other short text has; none for a longer one, and for what is no text.
+    /// Comparing numbers costs less than comparing texts.
+    #[must_use]
+    pub fn short_text(self, field: FieldId) -> Option<u64> {
+        match self.view.entities[self.entity].readers[field.field] {
+            Some(Reader::Text(handles)) => Some(handles[self.at as usize]).filter(|handle| is_short_text(*handle)),
+            _ => None,
+        }
     }
 
     /// The payload path of the row or of one of its fields, with list positions: `customers.0.landline`.

@@ -73,10 +73,13 @@ impl<'a> Walk<'a> {
     fn object(&mut self, entity: usize, at: usize) -> bool {
         let plan = &self.plan.entities[entity];
         if let Some((discriminator, field)) = plan.decides {
-            let value = self.view.entities[entity].value(at, field).text();
-            let values = &self.plan.discriminators[discriminator].values;
-            let found = value.and_then(|value| values.iter().position(|known| known == value));
-            self.chosen[discriminator] = found.map_or(0, |found| found as u8 + 1);
+            let columns = &self.view.entities[entity];
+            self.chosen[discriminator] = self.steps.variant(entity, columns, at).unwrap_or_else(|| {
+                let value = columns.value(at, field).text();
+                let values = &self.plan.discriminators[discriminator].values;
+                let found = value.and_then(|value| values.iter().position(|known| known == value));
+                found.map_or(0, |found| found as u8 + 1)
+            });
         }
         let case = plan.case(&self.chosen, &self.plan.discriminators);
         self.check_order(entity, at);

@@ -135,9 +135,11 @@ pub fn push_end_of_word(out: &mut Vec<u8>, word: u64, length: usize) {
 /// Appends the rest of a JSON string and a comma: a text, as [`push_plain`] does.
 #[inline]
 pub fn push_end_of_text(out: &mut Vec<u8>, arena: &[u8], start: usize, length: usize) {
-    match arena[start..].first_chunk::<PADDED>() {
-        Some(chunk) if length <= PADDED => push_first(out, chunk, length),
-        _ => out.extend_from_slice(&arena[start..start + length]),
+    let rest = &arena[start..];
+    match (rest.first_chunk::<PADDED>(), rest.first_chunk::<{ 2 * PADDED }>()) {
+        (Some(chunk), _) if length <= PADDED => push_first(out, chunk, length),
+        (_, Some(chunk)) if length <= 2 * PADDED => push_first(out, chunk, length),
+        _ => out.extend_from_slice(&rest[..length]),
     }
     out.extend_from_slice(b"\",");
 }
@@ -315,7 +317,7 @@ mod tests {
         }
 
         #[test]
-        fn texts_beside_others_are_spelt_alone(text in "[a-z]{0,40}", before in "[a-z]{0,9}", after in "[a-z]{0,40}") {
+        fn texts_beside_others_are_spelt_alone(text in "[a-z]{0,80}", before in "[a-z]{0,9}", after in "[a-z]{0,40}") {
             let arena = format!("{before}{text}{after}");
             let expected = format!("\"{text}\"");
             prop_assert_eq!(&written(|out| push_plain(out, arena.as_bytes(), before.len(), text.len())), &expected);

@@ -92,7 +92,7 @@ impl BoundUnique {
             return;
         }
         // Nearly every list is as it should be, which its hashes tell alone.
-        let mut hashes: Vec<u64> = Vec::new();
+        let mut hashes: Vec<u64> = Vec::with_capacity(64);
         self.each(owner, |row, first, keys| hashes.push(hash(&first, row, &keys[1..])));
         hashes.sort_unstable();
         if hashes.windows(2).all(|pair| pair[0] != pair[1]) {

@@ -61,15 +61,19 @@ fn increasing(schema: &Schema) -> Option<Check> {
 }
 
 /// Whether each register's readings go from day to earlier day and never rise on the way, the last list first: so they
-/// nearly always stand, and then nothing is wrong with them.
+/// nearly always stand, and then nothing is wrong with them. Long names of registers are left to the thorough look.
 fn falls_backwards(meter: Row<'_>, lists: &[(Readings, FieldId)]) -> bool {
-    let mut registers: Vec<(&str, NaiveDate, Decimal)> = Vec::new();
+    let mut registers: Vec<(u64, NaiveDate, Decimal)> = Vec::new();
     lists.iter().rev().all(|(readings, value)| {
         meter.children(readings.list).all(|row| {
             let (Some(date), Some(amount)) = (row.value(readings.date).date(), row.value(*value).decimal()) else {
                 return true;
             };
-            let register = value_of(row, readings.register).text().unwrap_or_default();
+            let register = match readings.register {
+                Some(field) if !row.value(field).is_absent() => row.short_text(field),
+                _ => Some(0),
+            };
+            let Some(register) = register else { return false };
             match registers.iter_mut().find(|(known, ..)| *known == register) {
                 Some((_, day, last)) => {
                     let falls = date < *day && amount <= *last || date == *day && amount == *last;

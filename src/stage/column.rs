@@ -178,6 +178,12 @@ pub fn is_escaped(handle: u64) -> bool {
     handle & ESCAPE != 0
 }
 
+/// Whether a handle is its own text.
+#[must_use]
+pub fn is_short_text(handle: u64) -> bool {
+    handle & SHORT != 0
+}
+
 /// Whether a handle is absent, faulty, or its own text.
 fn is_short(handle: u64) -> bool {
     handle & SHORT != 0 || handle <= TEXT_FAULT

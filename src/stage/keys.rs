@@ -249,9 +249,10 @@ impl<const W: usize, S: BuildHasher + Default> SlotTable<W, S> {
                     found.push(long.get(key).copied().unwrap_or(Place::NONE));
                 }
             }
-            // Asks for all slots before the first is looked at: with nothing else to do, the processor waits for many
-            // cache lines at once.
-            let touched = wanted[..count].iter().fold(0, |touched, (_, home)| touched ^ self.slots[*home].key[0]);
+            // Asks for all slots before the first is looked at, at both ends: with nothing else to do, the processor waits
+            // for many cache lines at once.
+            let ends = |slot: &Slot<W>| slot.key[0] ^ u64::from(slot.place.place);
+            let touched = wanted[..count].iter().fold(0, |touched, (_, home)| touched ^ ends(&self.slots[*home]));
             std::hint::black_box(touched);
             for ((key, home), place) in wanted[..count].iter().zip(&mut found[first..]) {
                 let mut at = *home;

@@ -378,7 +378,7 @@ impl<S: RecordSink> Reading<'_, S> {
             self.line += lines;
         } else {
             self.records += 1;
-            match judge(shape, &mut thorough, span, lines) {
+            match judge(shape, &mut thorough, span) {
                 Ok(()) => {
                     // Without quotes and delimiters it has room where it came from.
                     self.bytes[start..start + thorough.text.len()].copy_from_slice(&thorough.text);
@@ -460,15 +460,16 @@ impl Thorough {
 }
 
 /// Whether the cells can be read as a record; if not, why, and whether all of its lines are lost or only the first.
-fn judge(shape: &RecordShape<'_>, record: &mut Thorough, span: &[u8], lines: u64) -> Result<(), (Unreadable, bool)> {
+fn judge(shape: &RecordShape<'_>, record: &mut Thorough, span: &[u8]) -> Result<(), (Unreadable, bool)> {
+    let is_line = memchr::memchr(b'\n', span).is_none_or(|at| at + 1 == span.len());
     if span.len() > RECORD_BYTES_MAX {
-        return Err((Unreadable::TooLong, lines <= 1));
+        return Err((Unreadable::TooLong, is_line));
     }
-    let breaks_inside = lines > 1 || record.text.last() == Some(&b'\n');
+    let breaks_inside = memchr::memchr(b'\n', &record.text).is_some();
     if breaks_inside {
         let allowed = |(index, cell): (usize, &[u8])| !cell.contains(&b'\n') || shape.multiline.contains(&index);
         if shape.multiline.is_empty() || !closes(shape.dialect, span) {
-            return Err((Unreadable::OpenQuote, lines <= 1));
+            return Err((Unreadable::OpenQuote, is_line));
         }
         if !record.cells().enumerate().all(allowed) {
             return Err((Unreadable::OpenQuote, true));
@@ -653,6 +654,40 @@ mod tests {
         let seen = read(b"\n\na,b\n\r\nc,d\n", &[]);
         assert_eq!(seen.records, rows(&[["a", "b"], ["c", "d"]]));
         assert_eq!(seen.lines, [2, 4]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cells_come_back_as_they_were_written(
+            written in proptest::collection::vec(("[a-zé,\"]{0,70}", "[a-zé,\"\n]{0,70}", proptest::bool::ANY), 0..150),
+            crlf in proptest::bool::ANY,
+        ) {
+            let mut text = String::new();
+            for (first, second, quoted) in &written {
+                let cell = |cell: &str| match cell.contains(['"', ',', '\n']) || *quoted {
+                    true => format!("\"{}\"", cell.replace('"', "\"\"")),
+                    false => cell.to_owned(),
+                };
+                text += &format!("{},{}{}", cell(first), cell(second), if crlf { "\r\n" } else { "\n" });
+            }
+            let seen = read(text.as_bytes(), &[1]);
+            let expected: Vec<_> = written.iter().map(|(first, second, _)| vec![first.clone(), second.clone()]).collect();
+            proptest::prop_assert_eq!(seen.records, expected);
+            proptest::prop_assert_eq!(seen.lost, []);
+        }
+
+        #[test]
+        fn where_records_are_lines_a_cut_between_lines_changes_nothing(text in "[a-b,\"\r\n\\x00-\\xff]{0,200}") {
+            let whole = read(text.as_bytes(), &[]);
+            let mut pieces = Seen::default();
+            for (number, line) in (0..).zip(text.split_inclusive('\n')) {
+                let piece = read(line.as_bytes(), &[]);
+                pieces.records.extend(piece.records);
+                pieces.lost.extend(piece.lost);
+                pieces.lines.extend(piece.lines.iter().map(|line| number + line));
+            }
+            proptest::prop_assert_eq!(whole, pieces);
+        }
     }
 
     #[test]

@@ -281,14 +281,12 @@ impl<'a> EntityView<'a> {
 
     #[inline]
     pub(super) fn value(&'a self, at: usize, field: usize) -> Value<'a> {
-        match &self.readers[field] {
-            Some(reader) => self.read(at, reader),
-            None => {
-                let line = self.line(at, &self.plan.fields[field]);
-                let reader = line.and_then(|line| Reader::new(&line.value, &self.slices));
-                reader.map_or(Value::Absent, |reader| self.read(at, &reader))
-            }
+        if let Some(reader) = &self.readers[field] {
+            return self.read(at, reader);
         }
+        let line = self.line(at, &self.plan.fields[field]);
+        let reader = line.and_then(|line| Reader::new(&line.value, &self.slices));
+        reader.map_or(Value::Absent, |reader| self.read(at, &reader))
     }
 
     #[inline]

@@ -186,7 +186,9 @@ impl<'a> Walk<'a> {
         let missing = self.missing.len();
         self.out.push(b'{');
         if keyed.is_empty() {
-            items.iter().for_each(|item| self.item(entity, at, case, item));
+            for item in items {
+                self.item(entity, at, case, item);
+            }
         } else {
             self.keyed(entity, at, case, keyed);
         }

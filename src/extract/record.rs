@@ -110,12 +110,14 @@ impl<'b> Records<'b> {
     }
 
     /// The lines the records start on, counted from the first of the region.
+    #[must_use]
     pub fn lines(&self) -> impl ExactSizeIterator<Item = u64> + use<'b> {
         let first = self.first_line;
         self.lines.iter().map(move |line| first + line)
     }
 
     /// The cells of record `record`.
+    #[must_use]
     pub fn record(&self, record: usize) -> impl ExactSizeIterator<Item = &'b [u8]> + use<'b> {
         let bytes = self.bytes;
         let spans = &self.spans[record * self.cells..(record + 1) * self.cells];
@@ -664,11 +666,11 @@ mod tests {
         ) {
             let mut text = String::new();
             for (first, second, quoted) in &written {
-                let cell = |cell: &str| match cell.contains(['"', ',', '\n']) || *quoted {
-                    true => format!("\"{}\"", cell.replace('"', "\"\"")),
-                    false => cell.to_owned(),
+                let cell = |cell: &str| {
+                    let quoted = *quoted || cell.contains(['"', ',', '\n']);
+                    if quoted { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
                 };
-                text += &format!("{},{}{}", cell(first), cell(second), if crlf { "\r\n" } else { "\n" });
+                text.extend([cell(first).as_str(), ",", cell(second).as_str(), if crlf { "\r\n" } else { "\n" }]);
             }
             let seen = read(text.as_bytes(), &[1]);
             let expected: Vec<_> = written.iter().map(|(first, second, _)| vec![first.clone(), second.clone()]).collect();

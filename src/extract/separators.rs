@@ -51,14 +51,12 @@ impl Separators {
     /// The places of the separators in the block.
     fn look(&self, text: &[u8]) -> u64 {
         let rest = text.get(self.block..).unwrap_or_default();
-        match rest.first_chunk() {
-            Some(block) => self.places(block),
-            None => {
-                let mut block = [0; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                self.places(&block) & !(u64::MAX << rest.len())
-            }
+        if let Some(block) = rest.first_chunk() {
+            return self.places(block);
         }
+        let mut block = [0; BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        self.places(&block) & !(u64::MAX << rest.len())
     }
 
     #[inline]

@@ -132,10 +132,7 @@ pub struct BuildWriter<'a> {
     wave: Option<String>,
     whole: bool,
     limited: bool,
-    /// Whether there was no account before this build, so that none needs to be looked for.
-    was_empty: bool,
-    /// Whether the hold list has anybody.
-    holds: bool,
+    before: Before,
     now: String,
     summary: BuildSummary,
     /// Accounts with the payload of an earlier build, by that build.
@@ -144,6 +141,12 @@ pub struct BuildWriter<'a> {
     was_unfinished: bool,
     /// Findings that came before their accounts.
     early: HashMap<AccountKey, Vec<i64>>,
+}
+
+/// What there was before a build: of what there was none, none needs to be looked for.
+struct Before {
+    accounts: bool,
+    holds: bool,
 }
 
 /// An account's row, as far as a build asks.
@@ -201,8 +204,10 @@ fn begin<'a>(
     )?;
     let id = BuildId(transaction.last_insert_rowid());
     let was_unfinished = plan::is_unfinished(&transaction, build.wave.as_deref())?;
-    let was_empty = !transaction.prepare("SELECT 1 FROM account")?.exists([])?;
-    let holds = transaction.prepare("SELECT 1 FROM hold")?.exists([])?;
+    let before = Before {
+        accounts: transaction.prepare("SELECT 1 FROM account")?.exists([])?,
+        holds: transaction.prepare("SELECT 1 FROM hold")?.exists([])?,
+    };
     for input in &build.inputs {
         transaction.execute(
             "INSERT INTO input (build, role, name, digest) VALUES (?, ?, ?, ?)",
@@ -219,8 +224,7 @@ fn begin<'a>(
         wave: build.wave.clone(),
         whole: build.selection_is_whole,
         limited: false,
-        was_empty,
-        holds,
+        before,
         now,
         summary: BuildSummary::default(),
         same_payload: HashMap::new(),
@@ -307,11 +311,11 @@ impl BuildWriter<'_> {
             Verdict::Rejected => (Event::BuiltRejected, "rejected", None),
         };
         let sql = |e| super::sql_error(self.path, "record an account", e);
-        let known = if self.was_empty { None } else { self.known(&account.key).map_err(sql)? };
+        let known = if self.before.accounts { self.known(&account.key).map_err(sql)? } else { None };
         let illegal = |source| LedgerError::Illegal { account: account.key.to_string(), source };
         let first = known.as_ref().map_or(State::Withdrawn, |known| known.state);
         let mut state = first.next(event).map_err(illegal)?;
-        let is_to_wait = self.holds && (state == State::Ready || known.is_none());
+        let is_to_wait = self.before.holds && (state == State::Ready || known.is_none());
         if is_to_wait && is_on_hold(&self.transaction, &account.key.supplier, &account.key.number).map_err(sql)? {
             state = state.next(Event::Hold).map_err(illegal)?;
         }

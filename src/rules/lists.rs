@@ -138,7 +138,9 @@ fn hash(first: &Value<'_>, row: Row<'_>, further: &[FieldId]) -> u64 {
         _ => 0.hash(&mut hasher),
     };
     add(first);
-    further.iter().for_each(|field| add(&row.value(*field)));
+    for field in further {
+        add(&row.value(*field));
+    }
     hasher.finish()
 }
 

@@ -74,17 +74,13 @@ fn falls_backwards(meter: Row<'_>, lists: &[(Readings, FieldId)]) -> bool {
                 _ => Some(0),
             };
             let Some(register) = register else { return false };
-            match registers.iter_mut().find(|(known, ..)| *known == register) {
-                Some((_, day, last)) => {
-                    let falls = date < *day && amount <= *last || date == *day && amount == *last;
-                    (*day, *last) = (date, amount);
-                    falls
-                }
-                None => {
-                    registers.push((register, date, amount));
-                    true
-                }
+            if let Some((_, day, last)) = registers.iter_mut().find(|(known, ..)| *known == register) {
+                let falls = date < *day && amount <= *last || date == *day && amount == *last;
+                (*day, *last) = (date, amount);
+                return falls;
             }
+            registers.push((register, date, amount));
+            true
         })
     })
 }

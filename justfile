@@ -38,3 +38,8 @@ bench-submit:
 # 20,000 accounts at the full mix of faults with random kills; prints what became of each. Takes some minutes
 soak accounts="20000" kills="40" seed="1":
     cargo bench --bench wire -- soak --accounts {{accounts}} --kills {{kills}} --seed {{seed}}
+
+# The report of a million accounts, timed: page, workbook and CSV; needs the sqlite3 shell
+bench-report:
+    cargo build --release && rm -rf target/bench-report && mkdir -p target/bench-report && target/release/slipway reconcile --quiet --project samples/tentacle/slipway.toml --set project.state=$PWD/target/bench-report && sqlite3 target/bench-report/ledger.sqlite < tests/bench/million.sql
+    for form in "--html r.html" "--xlsx r.xlsx" "--csv tables"; do (cd target/bench-report && time ../release/slipway report --project ../../samples/tentacle/slipway.toml --set project.state=$PWD $form); done

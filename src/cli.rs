@@ -255,11 +255,29 @@ pub struct RetryArgs {
 
 /// Write the report of where the migration stands, from the ledger alone.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  slipway report --html report.html")]
+#[command(after_help = "Example:\n  slipway report --html report.html --xlsx report.xlsx --rejects rejects")]
 pub struct ReportArgs {
     /// Write a page that opens offline in any browser
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Write a workbook: every table, and every view of the ledger, a sheet each
+    #[arg(long, value_name = "FILE")]
+    pub xlsx: Option<PathBuf>,
+    /// Write the same tables as CSV files into this folder
+    #[arg(long, value_name = "DIR")]
+    pub csv: Option<PathBuf>,
+    /// Write the records that were not taken, as they came, with what is wrong with them, into this new folder
+    #[arg(long, value_name = "DIR")]
+    pub rejects: Option<PathBuf>,
+    /// Tell what moved since this ledger: an earlier copy of the project's, or that of another rehearsal
+    #[arg(long, value_name = "LEDGER")]
+    pub against: Option<PathBuf>,
+    /// Tell of this ledger of the same migration too; may be repeated
+    #[arg(long, value_name = "LEDGER")]
+    pub with: Vec<PathBuf>,
+    /// Tell the texts of the cells that accounts fail by, read from the extract: customers' data
+    #[arg(long)]
+    pub show_values: bool,
 }
 
 /// Check the identities that must balance; exit 1 if one does not.

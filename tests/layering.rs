@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// A word, and the places under `src/` that may use it.
-const PLACES: [(&str, &[&str]); 9] = [
+const PLACES: [(&str, &[&str]); 11] = [
     ("polars", &["stage/", "assemble/"]),
     ("rusqlite", &["ledger/"]),
     ("reqwest", &["target/"]),
@@ -14,6 +14,8 @@ const PLACES: [(&str, &[&str]); 9] = [
     ("axum", &["sandbox/"]),
     ("indicatif", &["progress.rs"]),
     ("minijinja", &["mapping/", "report/html.rs", "profile/html.rs"]),
+    ("plotters", &["report/chart.rs"]),
+    ("rust_xlsxwriter", &["report/xlsx.rs"]),
     ("tokio", &["target/", "submit/", "sandbox/", "interrupt.rs", "commands/sandbox.rs"]),
     ("crate::config", &["config", "commands/", "cli.rs", "error.rs", "logging.rs"]),
 ];

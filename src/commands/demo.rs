@@ -71,7 +71,7 @@ fn job(
 ) -> Result<ExitCode, Error> {
     let client = submission::client(project)?;
     let job = run::job(open_run, &RunArgs::default(), TaskParams::default(), project, &client, interrupt, console)?;
-    let report = RunReport::read(&open_run.ledger)?;
+    let report = RunReport::read(&open_run.ledger, &report::options(project))?;
     let page = project.report_folder().join("report.html");
     report::write_page(&report, &page)?;
 

@@ -13,7 +13,6 @@ mod drift;
 mod errors;
 mod extract_files;
 mod follow;
-mod forecast;
 mod gates;
 mod generate;
 mod hold;
@@ -25,6 +24,7 @@ mod purge;
 mod quarantine;
 mod reconcile;
 mod recover;
+mod rejects;
 mod remote_cells;
 mod report;
 mod retry;
@@ -39,15 +39,19 @@ mod submission_outcome;
 mod submit;
 mod trace;
 mod validate;
+mod values;
 mod why;
 
 use crate::cli::{Cli, Command};
+use crate::clock;
 use crate::config::{self, LogOptions, Project};
 use crate::console::Console;
 use crate::cut;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
+use crate::ledger::{Ledger, LedgerError};
 use crate::logging;
+use crate::report::forecast::Forecast;
 
 /// Runs what was typed, and tells how it ended.
 #[must_use]
@@ -91,6 +95,12 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
         Command::Submit(args) => submit::execute(args, &project()?, console),
         Command::Validate(args) => validate::execute(args, &project()?, console),
     }
+}
+
+/// When everything left will be done, for `wave` or for all accounts; none if nothing is left.
+fn forecast(ledger: &Ledger, project: &Project, wave: Option<&str>) -> Result<Option<Forecast>, LedgerError> {
+    let now = clock::now();
+    Forecast::read(ledger, wave, now, project.stop.until.map(|time| clock::next_occurrence(time.0, now)))
 }
 
 /// Tells what a command came to: as the one JSON document, or as text.

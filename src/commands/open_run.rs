@@ -9,6 +9,7 @@ use crate::config::{self, Project};
 use crate::console::Console;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
+use crate::ledger::night::RunLimits;
 use crate::ledger::operate::AccountName;
 use crate::ledger::{Ledger, LedgerError, RunId, RunStart, TargetIdentity};
 
@@ -44,6 +45,16 @@ impl OpenRun {
             host: who.host,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })?;
+        let (limits, stop) = (&project.limits, &project.stop);
+        ledger.record_limits(
+            run,
+            &RunLimits {
+                requests: limits.rate.requests.get(),
+                period_ms: limits.rate.per.as_millis() as u64,
+                rejected_percent: stop.rejected.percent,
+                failed_percent: stop.failed.percent,
+            },
+        )?;
         Ok(Self { ledger, run })
     }
 

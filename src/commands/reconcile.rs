@@ -37,7 +37,7 @@ pub(super) fn execute(_: &ReconcileArgs, project: &Project, console: &Console) -
 impl fmt::Display for Identities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for identity in &self.identities {
-            let IdentityRow { name, left, right, difference, balanced } = identity;
+            let IdentityRow { name, left, right, difference, balanced, .. } = identity;
             match balanced {
                 true => writeln!(f, "balanced   {left:>12}  {name}")?,
                 false => writeln!(f, "OPEN       {left:>12} against {right}, {difference:+}  {name}")?,

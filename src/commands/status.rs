@@ -13,8 +13,8 @@ use crate::exit_code::ExitCode;
 use crate::ledger::plan::WaveRow;
 use crate::ledger::read::{Pace, RunRow};
 use crate::ledger::{Ledger, State};
+use crate::report::forecast::Forecast;
 
-use super::forecast::Forecast;
 use super::submission_outcome::states;
 
 /// Runs that are listed.
@@ -60,7 +60,7 @@ impl Status {
             errors,
             warnings,
             drifted: ledger.tally()?.drifted,
-            forecast: Forecast::read(ledger, project, None)?,
+            forecast: super::forecast(ledger, project, None)?,
             pace: ledger.pace()?,
             runs: ledger.runs(RUNS)?,
             waves: ledger.waves()?,

@@ -12,9 +12,9 @@ use crate::exit_code::ExitCode;
 use crate::ledger::State;
 use crate::ledger::read::FileRow;
 use crate::reconcile;
+use crate::report::forecast::Forecast;
 use crate::submit::{StopReason, Summary, Work};
 
-use super::forecast::Forecast;
 use super::open_run::OpenRun;
 use super::submission::Request;
 
@@ -113,7 +113,7 @@ pub(super) fn outcome(
         limited: summary.limited,
         stopped: summary.stopped.map(|reason| reason.to_string()),
         states,
-        forecast: Forecast::read(&open_run.ledger, project, request.wave.as_deref())?,
+        forecast: super::forecast(&open_run.ledger, project, request.wave.as_deref())?,
         foreign,
         unbalanced,
         work: request.work,

@@ -4,12 +4,13 @@
 //! records where they lie, lines with quotes with the help of the csv crate ([`record`]). One record that cannot be read is
 //! quarantined and the rest goes on. Files that are compressed, or in another encoding than UTF-8, are read from their
 //! start in a stream ([`stream`]). What the sender promised about the files is checked in [`manifest`], what the files
-//! say of themselves in [`control`].
+//! say of themselves in [`control`]. Records can be copied as they came: [`original`].
 //!
 //! Knows nothing of types, keys or accounts: that is the stage's.
 
 pub mod control;
 pub mod manifest;
+pub mod original;
 pub mod record;
 pub mod region;
 mod separators;
@@ -153,8 +154,8 @@ pub fn open_text(path: &Path, dialect: &Dialect) -> Result<impl io::Read + use<>
     stream::open(path, Form::of(path, dialect.encoding))
 }
 
-/// Reads the header of `path`, unless its cells are called by `names`.
-fn open(directory: &Path, path: PathBuf, dialect: &Dialect, names: &[String]) -> Result<SourceFile, ExtractError> {
+/// The file at `path`, which lies in `directory`, its header read, unless its cells are called by `names`.
+pub fn open(directory: &Path, path: PathBuf, dialect: &Dialect, names: &[String]) -> Result<SourceFile, ExtractError> {
     let form = Form::of(&path, dialect.encoding);
     let metadata = std::fs::metadata(&path).map_err(ExtractError::read(&path))?;
     let (bytes, modified) = (metadata.len(), metadata.modified().map_err(ExtractError::read(&path))?);

@@ -39,6 +39,12 @@ impl Form {
         Self { compression, encoding }
     }
 
+    /// What its text is written in.
+    #[must_use]
+    pub fn encoding(self) -> &'static Encoding {
+        self.encoding
+    }
+
     /// Whether the file's bytes are its text, so that it can be read from any line on.
     #[must_use]
     pub fn is_plain(self) -> bool {
@@ -48,18 +54,23 @@ impl Form {
 
 /// Opens the file at `path` as text.
 pub(crate) fn open(path: &Path, form: Form) -> Result<Box<dyn Read>, ExtractError> {
+    let bytes = open_undecoded(path, form)?;
+    if form.encoding == UTF_8 {
+        return Ok(bytes);
+    }
+    Ok(Box::new(Decoded::new(bytes, form.encoding)))
+}
+
+/// Opens the file at `path`, decompressed, in its own encoding.
+pub(super) fn open_undecoded(path: &Path, form: Form) -> Result<Box<dyn Read>, ExtractError> {
     let file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).map_err(ExtractError::read(path))?);
-    let bytes: Box<dyn Read> = match form.compression {
+    Ok(match form.compression {
         Compression::None => Box::new(file),
         Compression::Gzip => Box::new(MultiGzDecoder::new(file)),
         Compression::Zstd => {
             Box::new(zstd::stream::read::Decoder::with_buffer(file).map_err(ExtractError::read(path))?)
         }
-    };
-    if form.encoding == UTF_8 {
-        return Ok(bytes);
-    }
-    Ok(Box::new(Decoded::new(bytes, form.encoding)))
+    })
 }
 
 /// Why a stream ended before its end.

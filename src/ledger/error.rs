@@ -26,6 +26,19 @@ pub enum LedgerError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// The ledger was made by an earlier version, and nobody has written to it since.
+    #[error(
+        "the ledger {} has schema {found}, and this slipway reads schema {known}: `slipway reconcile` brings the \
+         project's ledger up to date", path.display()
+    )]
+    Older {
+        /// The ledger.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The schema this program reads.
+        known: i64,
+    },
     /// Another process writes to this ledger.
     #[error(
         "the ledger {} is held by another run ({holder}): wait for it to end, or stop it; running again afterwards \

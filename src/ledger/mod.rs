@@ -7,7 +7,8 @@
 //! - [`state`]: the life of an account, as one pure function
 //! - [`build`]: what a build writes
 //! - [`submit`]: intents, outcomes and status reads
-//! - [`read`] and [`report`]: what commands and reports ask
+//! - [`read`], [`report`], [`night`], [`causes`] and [`rejects`]: what commands and reports ask
+//! - [`tables`]: the views, row by row; [`compare`]: two ledgers side by side
 //! - [`operate`]: holds, retries
 //! - [`plan`]: waves, and what each is sent from
 //! - [`recover`]: moves, backups and what the target had before us
@@ -28,14 +29,18 @@ mod schema_money;
 
 pub mod build;
 pub mod causes;
+pub mod compare;
 pub mod drift;
+pub mod night;
 pub mod operate;
 pub mod plan;
 pub mod read;
 pub mod recover;
+pub mod rejects;
 pub mod report;
 pub mod state;
 pub mod submit;
+pub mod tables;
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -229,10 +234,8 @@ impl Ledger {
             .connection
             .busy_timeout(std::time::Duration::from_millis(BUSY_TIMEOUT_MS))
             .map_err(|e| ledger.sql("be opened", e))?;
-        match ledger.known_version()? {
-            0 => Err(LedgerError::Missing { path: path.to_owned() }),
-            _ => Ok(ledger),
-        }
+        schema::check(path, ledger.known_version()?)?;
+        Ok(ledger)
     }
 
     /// Records that a run begins.

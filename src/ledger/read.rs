@@ -4,9 +4,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 
 use crate::account::Digest;
 
-pub use super::rows::{
-    AccountRow, AttemptRow, BuildRow, ClusterRow, FileRow, FindingRow, IdentityRow, Pace, RunRow, Tally,
-};
+pub use super::rows::{AccountRow, AttemptRow, BuildRow, FileRow, FindingRow, IdentityRow, Pace, RunRow, Tally};
 use super::submit::place;
 use super::{AccountId, BuildId, BuildSummary, Ledger, LedgerError, PayloadPlace, State};
 
@@ -136,27 +134,6 @@ impl Ledger {
         count().map_err(|e| self.sql("count findings", e))
     }
 
-    /// Up to `limit` clusters of errors, the one with the most accounts first.
-    pub fn clusters(&self, limit: usize) -> Result<Vec<ClusterRow>, LedgerError> {
-        self.rows(
-            "cluster errors",
-            "SELECT code, source, path, file, \"column\", accounts, findings, message FROM v_error_clusters LIMIT ?",
-            [limit as i64],
-            |row| {
-                Ok(ClusterRow {
-                    code: row.get(0)?,
-                    source: row.get(1)?,
-                    path: row.get(2)?,
-                    file: row.get(3)?,
-                    column: row.get(4)?,
-                    accounts: row.get::<_, i64>(5)? as u64,
-                    findings: row.get::<_, i64>(6)? as u64,
-                    message: row.get(7)?,
-                })
-            },
-        )
-    }
-
     /// Up to `limit` runs, newest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRow>, LedgerError> {
         self.rows(
@@ -245,7 +222,7 @@ impl Ledger {
     pub fn identities(&self) -> Result<Vec<IdentityRow>, LedgerError> {
         self.rows(
             "list identities",
-            "SELECT name, \"left\", \"right\", difference, balanced FROM v_identities",
+            "SELECT name, \"left\", \"right\", difference, balanced, kind, unit FROM v_identities",
             [],
             |row| {
                 Ok(IdentityRow {
@@ -254,6 +231,8 @@ impl Ledger {
                     right: row.get(2)?,
                     difference: row.get(3)?,
                     balanced: row.get(4)?,
+                    kind: row.get(5)?,
+                    unit: row.get(6)?,
                 })
             },
         )

@@ -10,6 +10,10 @@ use super::{Ledger, LedgerError, State};
 const NEEDS_A_HUMAN: &str = "(state = 'rejected' OR state = 'refused' OR state = 'errored' OR state = 'cancelled' \
     OR state = 'unknown' OR origin = 'foreign')";
 
+/// Whom to look at first.
+const URGENCY: &str = "CASE WHEN state = 'unknown' THEN 0 WHEN origin = 'foreign' THEN 1 WHEN state = 'errored' THEN 2 \
+    WHEN state = 'cancelled' THEN 3 WHEN state = 'refused' THEN 4 ELSE 5 END, pence DESC, supplier, number";
+
 /// An account that needs a human, with what stands against it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AttentionRow {
@@ -21,6 +25,8 @@ pub struct AttentionRow {
     pub state: State,
     /// `ours` or `foreign`, once processed.
     pub origin: Option<String>,
+    /// Its balance, its sign left out, in pence; none: not known.
+    pub pence: Option<i64>,
     /// How many errors stand against it.
     pub errors: u64,
     /// The first of them.
@@ -44,6 +50,9 @@ pub struct CauseRow {
     pub line: Option<u64>,
     /// Column, if one is meant.
     pub column: Option<String>,
+    /// The text of the cell; only where it was asked for, and read from the extract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
 }
 
 /// How often the target was asked something, and what it said.
@@ -79,21 +88,22 @@ impl Ledger {
         self.one("count accounts that need a human", &format!("SELECT count(*) FROM account WHERE {NEEDS_A_HUMAN}"))
     }
 
-    /// Up to `accounts` accounts that need a human, in the order of their names, with up to `causes` errors each.
+    /// Up to `accounts` accounts that need a human, with up to `causes` errors each: those first that may exist twice, or
+    /// not at all, then those with the largest balances.
     pub fn attention(&self, accounts: usize, causes: usize) -> Result<Vec<AttentionRow>, LedgerError> {
         let rows = self.rows(
             "list accounts that need a human",
             &format!(
-                "WITH needing AS (SELECT id, supplier, number, state, origin FROM account WHERE {NEEDS_A_HUMAN} \
-                     ORDER BY supplier, number LIMIT ?1), \
+                "WITH needing AS (SELECT id, supplier, number, state, origin, pence, row_number() OVER (ORDER BY {URGENCY}) AS turn \
+                     FROM account WHERE {NEEDS_A_HUMAN} ORDER BY turn LIMIT ?1), \
                  ranked AS (SELECT finding.*, count(*) OVER (PARTITION BY account) AS errors, \
                      row_number() OVER (PARTITION BY account ORDER BY finding.id) AS place \
                      FROM finding WHERE severity = 'error' AND account IN (SELECT id FROM needing)) \
                  SELECT needing.supplier, needing.number, needing.state, needing.origin, coalesce(ranked.errors, 0), \
-                     ranked.code, ranked.source, ranked.path, ranked.message, cell.file, cell.line, cell.\"column\" \
+                     needing.pence, ranked.code, ranked.source, ranked.path, ranked.message, cell.file, cell.line, cell.\"column\" \
                  FROM needing LEFT JOIN ranked ON ranked.account = needing.id AND ranked.place <= ?2 \
                  LEFT JOIN finding_cell AS cell ON cell.finding = ranked.id AND cell.position = 0 \
-                 ORDER BY needing.supplier, needing.number, ranked.place"
+                 ORDER BY needing.turn, ranked.place"
             ),
             [accounts as i64, causes as i64],
             attention_row,
@@ -152,7 +162,7 @@ impl Ledger {
         )
     }
 
-    fn one(&self, action: &'static str, sql: &str) -> Result<u64, LedgerError> {
+    pub(super) fn one(&self, action: &'static str, sql: &str) -> Result<u64, LedgerError> {
         let count = self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
         count.map(|n| n as u64).map_err(|e| self.sql(action, e))
     }
@@ -160,14 +170,15 @@ impl Ledger {
 
 /// One error of an account: a row of the account with at most one cause.
 fn attention_row(row: &Row<'_>) -> rusqlite::Result<AttentionRow> {
-    let has_cause = row.get::<_, Option<String>>(5)?.is_some();
+    let has_cause = row.get::<_, Option<String>>(6)?.is_some();
     Ok(AttentionRow {
         import_supplier: row.get(0)?,
         external_account_number: row.get(1)?,
         state: row.get(2)?,
         origin: row.get(3)?,
         errors: row.get::<_, i64>(4)? as u64,
-        causes: if has_cause { vec![cause_row(row, 5)?] } else { Vec::new() },
+        pence: row.get(5)?,
+        causes: if has_cause { vec![cause_row(row, 6)?] } else { Vec::new() },
     })
 }
 
@@ -181,6 +192,7 @@ fn cause_row(row: &Row<'_>, at: usize) -> rusqlite::Result<CauseRow> {
         file: row.get(at + 4)?,
         line: row.get::<_, Option<i64>>(at + 5)?.map(|line| line as u64),
         column: row.get(at + 6)?,
+        value: None,
     })
 }
 

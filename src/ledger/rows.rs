@@ -67,27 +67,6 @@ pub struct FindingRow {
     pub message: String,
 }
 
-/// Errors that share a cause.
-#[derive(Clone, Debug, Serialize)]
-pub struct ClusterRow {
-    /// The code.
-    pub code: String,
-    /// `local` or `remote`.
-    pub source: String,
-    /// Payload path without list positions.
-    pub path: String,
-    /// Extract file of the most telling cell; empty if there is none.
-    pub file: String,
-    /// Its column; empty if there is none.
-    pub column: String,
-    /// Accounts that have it.
-    pub accounts: u64,
-    /// How often it was found.
-    pub findings: u64,
-    /// The message of one of them.
-    pub message: String,
-}
-
 /// One HTTP exchange.
 #[derive(Clone, Debug, Serialize)]
 pub struct AttemptRow {
@@ -204,6 +183,10 @@ pub struct IdentityRow {
     pub difference: i64,
     /// Whether they are the same.
     pub balanced: bool,
+    /// What it is about: `records`, `control_totals`, `accounts`, `entities`, `money` or `supply_points`.
+    pub kind: String,
+    /// What both sides are numbers of, such as `records` or `pence`.
+    pub unit: String,
 }
 
 /// What is counted of accounts, apart from their states, to be held against them.

@@ -35,12 +35,15 @@
 //! SELECT kind, outcome, count(*), avg(duration_ms) FROM v_attempts GROUP BY 1, 2;
 //! ```
 
+use std::path::Path;
+
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::LedgerError;
 use super::schema_money::MONEY;
 
 /// Every migration there is, oldest first.
-const MIGRATIONS: &[&str] = &[FIRST, WAVES, SUPPLY_POINTS, CAUSES, MONEY];
+const MIGRATIONS: &[&str] = &[FIRST, WAVES, SUPPLY_POINTS, CAUSES, MONEY, LIMITS];
 
 /// The newest schema this program knows.
 pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
@@ -56,6 +59,17 @@ pub(super) fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Resul
     }
     transaction.pragma_update(None, "user_version", NEWEST)?;
     transaction.commit()
+}
+
+/// Whether a ledger of schema version `found`, at `path`, can be read as it is.
+pub(super) fn check(path: &Path, found: i64) -> Result<(), LedgerError> {
+    let path = path.to_owned();
+    match found {
+        0 => Err(LedgerError::Missing { path }),
+        found if found < NEWEST => Err(LedgerError::Older { path, found, known: NEWEST }),
+        found if found > NEWEST => Err(LedgerError::Newer { path, found, known: NEWEST }),
+        _ => Ok(()),
+    }
 }
 
 const FIRST: &str = "
@@ -430,4 +444,13 @@ SELECT code, source, path, file, \"column\", count(of_account.account) AS accoun
 FROM of_account LEFT JOIN account ON account.id = of_account.account
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY unblocked DESC, accounts DESC, findings DESC, 1, 3, 4, 5;
+";
+
+/// What a run was allowed to do, so that a report can hold what it did against it.
+const LIMITS: &str = "
+-- NULL: of a run before there was a place for it.
+ALTER TABLE run ADD COLUMN rate_requests INTEGER;   -- requests that may start in a period
+ALTER TABLE run ADD COLUMN rate_period_ms INTEGER;
+ALTER TABLE run ADD COLUMN stop_rejected TEXT;      -- the share of accounts rejected offline, in percent
+ALTER TABLE run ADD COLUMN stop_failed TEXT;        -- the share of tried accounts that failed, in percent
 ";

@@ -351,7 +351,7 @@ fn a_finding_may_come_before_its_account() {
         (found[0].code.as_str(), found[0].line, found[0].column.as_deref()),
         ("duplicate_key", Some(9), Some("LANDLINE"))
     );
-    let clusters = house.ledger.clusters(10).unwrap();
+    let clusters = house.ledger.causes(10).unwrap();
     assert_eq!(clusters[0].path, "customers.landline");
     assert_eq!((clusters[0].accounts, clusters[1].accounts), (1, 0));
 }

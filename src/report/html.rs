@@ -1,8 +1,9 @@
 //! The report as one page that opens offline: no script, font, style or image from elsewhere.
 //!
-//! The template escapes every value it writes. The page carries a content security policy that forbids it to load or
-//! send anything, so even a value that got through could not.
+//! The template, cut by section, lies in `page/`. It escapes every value it writes. The page carries a content security
+//! policy that forbids it to load or send anything, so even a value that got through could not.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use minijinja::Environment;
@@ -10,11 +11,30 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::{RecordCounts, RunReport};
+use crate::ledger::night::MoneyRow;
 
-/// The template's name; its ending is what turns escaping on.
-const NAME: &str = "report.html";
-const TEMPLATE: &str = include_str!("report.html.jinja");
+use super::{RecordCounts, RunReport, chart, words};
+
+/// The page and its sections; the ending `.html` is what turns escaping on.
+const TEMPLATES: [(&str, &str); 14] = [
+    ("page.html", include_str!("page/page.html.jinja")),
+    ("macros.html", include_str!("page/macros.html.jinja")),
+    ("style.html", include_str!("page/style.css")),
+    ("script.html", include_str!("page/script.js")),
+    ("verdict.html", include_str!("page/verdict.html.jinja")),
+    ("funnel.html", include_str!("page/funnel.html.jinja")),
+    ("changes.html", include_str!("page/changes.html.jinja")),
+    ("money.html", include_str!("page/money.html.jinja")),
+    ("identities.html", include_str!("page/identities.html.jinja")),
+    ("causes.html", include_str!("page/causes.html.jinja")),
+    ("requests.html", include_str!("page/requests.html.jinja")),
+    ("waves.html", include_str!("page/waves.html.jinja")),
+    ("accounts.html", include_str!("page/accounts.html.jinja")),
+    ("files.html", include_str!("page/files.html.jinja")),
+];
+
+/// Characters of a message that the page shows, so that its size has a bound; the other forms have all of it.
+const MESSAGE_MAX: usize = 280;
 
 /// What the template knows.
 #[derive(Serialize)]
@@ -24,6 +44,29 @@ struct Page<'a> {
     /// The largest count of records and of accounts in the funnel, at least 1: what bars are drawn against.
     most_records: u64,
     most_accounts: u64,
+    /// For each listed account, for each of its errors: the number of its cause in the list, from 1.
+    causes: Vec<Vec<Option<usize>>>,
+    /// `supplier/account` → its place among the listed accounts, from 1.
+    listed: BTreeMap<String, usize>,
+    money: Vec<MoneyLine<'a>>,
+    /// Whether texts of cells are told.
+    values: bool,
+    /// Requests and latency, each for a wide and for a narrow screen.
+    charts: Option<[[String; 2]; 2]>,
+}
+
+/// A line of the money table, in pence.
+#[derive(Serialize)]
+struct MoneyLine<'a> {
+    row: &'a MoneyRow,
+    source: i64,
+    /// Quarantined, duplicate, orphaned, not selected, filtered.
+    left_out: i64,
+    rejected: i64,
+    payload: i64,
+    processed: i64,
+    /// What of the source is in none of these.
+    unexplained: i64,
 }
 
 impl RunReport {
@@ -33,34 +76,80 @@ impl RunReport {
             let counts = self.funnel.iter().filter(|step| step.unit == unit).map(|step| step.count);
             counts.max().unwrap_or(0).max(1)
         };
+        let listed = self.attention.first.iter().zip(1..);
+        let listed = listed.map(|(account, place)| {
+            (format!("{}/{}", account.import_supplier, account.external_account_number), place)
+        });
         let page = Page {
             report: self,
             records: self.records(),
             most_records: most("records"),
             most_accounts: most("accounts"),
+            causes: self.cause_numbers(),
+            listed: listed.collect(),
+            money: self.money.iter().map(money_line).collect(),
+            values: self.attention.first.iter().flat_map(|account| &account.causes).any(|cause| cause.value.is_some()),
+            charts: self.timeline.as_ref().map(|timeline| [chart::throughput(timeline), chart::latency(timeline)]),
         };
         let render = || {
             let mut templates = Environment::new();
             templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-            templates.add_filter("n", grouped);
-            templates.add_template(NAME, TEMPLATE)?;
-            templates.get_template(NAME)?.render(Serde(page))
+            templates.add_filter("n", words::count);
+            templates.add_filter("gbp", words::pounds);
+            templates.add_filter("when", words::when);
+            templates.add_filter("cut", cut);
+            templates.add_filter("fixed", |number: f64, places: usize| format!("{number:.places$}"));
+            templates.add_function("percent", words::percent);
+            for (name, template) in TEMPLATES {
+                templates.add_template(name, template)?;
+            }
+            templates.get_template("page.html")?.render(Serde(page))
         };
         out.write_all(render().map_err(io::Error::other)?.as_bytes())
     }
+
+    /// Which of the listed causes each error of each listed account is.
+    fn cause_numbers(&self) -> Vec<Vec<Option<usize>>> {
+        let listed = self.clusters.first.iter().zip(1..);
+        let numbers: HashMap<_, usize> = listed
+            .map(|(cause, number)| ((&*cause.code, &*cause.source, &*cause.path, &*cause.file, &*cause.column), number))
+            .collect();
+        let number = |error: &super::CauseRow| {
+            let path = without_positions(&error.path);
+            let (file, column) = (error.file.as_deref(), error.column.as_deref());
+            let key = (&*error.code, &*error.source, &*path, file.unwrap_or_default(), column.unwrap_or_default());
+            numbers.get(&key).copied()
+        };
+        self.attention.first.iter().map(|account| account.causes.iter().map(number).collect()).collect()
+    }
 }
 
-/// A count with a thin space between groups of three digits.
-fn grouped(count: i64) -> String {
-    let digits = count.unsigned_abs().to_string();
-    let mut text = String::from(if count < 0 { "−" } else { "" });
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
+fn money_line(row: &MoneyRow) -> MoneyLine<'_> {
+    let of = |stages: &[&str]| stages.iter().filter_map(|stage| row.pence.get(*stage)).sum::<i64>();
+    let (source, rejected, payload) = (of(&["source"]), of(&["rejected"]), of(&["payload"]));
+    let left_out = of(&["unreadable", "duplicate", "orphaned", "not_selected", "filtered"]);
+    MoneyLine {
+        row,
+        source,
+        left_out,
+        rejected,
+        payload,
+        processed: of(&["processed"]),
+        unexplained: source - left_out - rejected - payload,
     }
-    text
+}
+
+/// `customers.0.landline` → `customers.landline`.
+fn without_positions(path: &str) -> String {
+    path.split('.').filter(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
+}
+
+/// A text, or as much of it as the page shows.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MESSAGE_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -68,9 +157,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn large_counts_are_grouped() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(-1_234_567), "−1\u{202f}234\u{202f}567");
+    fn long_messages_are_cut() {
+        assert_eq!(cut("short"), "short");
+        assert_eq!(cut(&"ü".repeat(MESSAGE_MAX + 1)), format!("{}…", "ü".repeat(MESSAGE_MAX)));
+    }
+
+    /// The shades of one `:root` block of the style.
+    fn shades(block: &str) -> HashMap<&str, [f64; 3]> {
+        let pairs = block.split("--").skip(1).filter_map(|part| {
+            let (name, value) = part.split_once(':')?;
+            let hex = value.trim().strip_prefix('#')?.get(..6)?;
+            let channel = |at| u8::from_str_radix(&hex[at..at + 2], 16).ok().map(f64::from);
+            Some((name.trim(), [channel(0)?, channel(2)?, channel(4)?]))
+        });
+        pairs.collect()
+    }
+
+    /// The contrast of two shades as WCAG 2 defines it.
+    fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
+        let luminance = |shade: [f64; 3]| {
+            let linear = shade.map(|channel| {
+                let share = channel / 255.0;
+                if share <= 0.040_45 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+            });
+            0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        };
+        let (a, b) = (luminance(one), luminance(other));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn every_text_stands_out_from_what_is_behind_it_in_light_and_dark() {
+        let style = include_str!("page/style.css");
+        let blocks = style.split(":root").skip(1).map(|rest| rest.split('}').next().unwrap());
+        let blocks: Vec<_> = blocks.filter(|block| block.contains("--ink")).collect();
+        assert_eq!(blocks.len(), 2, "light and dark");
+        for block in blocks {
+            let shades = shades(block);
+            for text in ["ink", "soft", "accent", "good", "fair", "bad"] {
+                for behind in ["page", "panel"] {
+                    let ratio = contrast(shades[text], shades[behind]);
+                    assert!(ratio >= 4.5, "{text} on {behind}: {ratio:.2}");
+                }
+            }
+            for line in ["accent", "limit"] {
+                assert!(contrast(shades[line], shades["page"]) >= 3.0, "{line} in pictures");
+            }
+        }
     }
 }

@@ -4,29 +4,76 @@
 //! nothing. Account numbers, codes and locators are told; what stands in a cell is not, because the ledger does not
 //! know it.
 
+mod chart;
+pub mod compare;
+mod csv;
+pub mod forecast;
+mod gates;
 mod html;
 mod json;
+mod previous;
+pub mod rejects;
+mod tables;
 mod text;
+mod timeline;
 mod verdict;
+mod words;
+mod xlsx;
 
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use crate::ledger::read::{ClusterRow, FileRow, IdentityRow, RunRow, Tally};
+use crate::ledger::causes::CauseRow as Cause;
+use crate::ledger::night::{
+    ControlTotalRow, DriftedRow, ForeignRow, MoneyCauseRow, MoneyRow, SupplyPointRow, TargetDifferenceRow,
+    WaveReportRow,
+};
+use crate::ledger::read::{FileRow, IdentityRow, RunRow, Tally};
 use crate::ledger::report::{AttentionRow, CauseRow, ExchangeCountRow};
 use crate::ledger::{Ledger, LedgerError, State};
 
-pub use verdict::{Outcome, Verdict};
+use compare::{Against, Together};
+pub use csv::defused;
+use forecast::Forecast;
+pub use gates::Gate;
+use gates::{Measures, gates};
+pub use previous::Previous;
+pub use rejects::without_compression;
+pub use tables::TableError;
+pub use timeline::Timeline;
+pub use verdict::{Decision, Outcome, Verdict};
 
-/// How many accounts, clusters and findings a report lists; it always counts them all.
-const LISTED: usize = 500;
-/// How many errors of one account a report lists.
-const CAUSES_LISTED: usize = 5;
+/// How many accounts a report lists; it always counts them all.
+const LISTED: usize = 1000;
+/// How many causes, and how many findings without an account, it lists.
+const CAUSES_LISTED: usize = 500;
+/// How many errors of one account it lists.
+const ERRORS_LISTED: usize = 3;
+/// How many runs it lists.
+const RUNS_LISTED: usize = 20;
+
+/// What a report is told beside the ledger.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// When it is written.
+    pub now: DateTime<Utc>,
+    /// When creates must have ended, for the forecast.
+    pub until: Option<DateTime<Utc>>,
+    /// Another ledger to hold this one against.
+    pub against: Option<&'a Path>,
+    /// Other ledgers of the same migration.
+    pub with: &'a [PathBuf],
+}
 
 /// Where a migration stands.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunReport {
     /// The version of slipway that writes it.
     pub slipway: String,
+    /// When it was written.
+    pub written_at: String,
     /// The target's base URL and its import suppliers.
     pub target: TargetPart,
     /// The newest run; none before the first.
@@ -45,14 +92,49 @@ pub struct RunReport {
     pub files: Vec<FileRow>,
     /// What must balance, as it was last worked out.
     pub identities: Vec<IdentityRow>,
-    /// Errors by cause, the one that stops most accounts first.
-    pub clusters: Listed<ClusterRow>,
+    /// What the sender promised of the files.
+    pub control_totals: Vec<ControlTotalRow>,
+    /// Money by field, variant and sign, and what became of it.
+    pub money: Vec<MoneyRow>,
+    /// Why money that was read is not processed.
+    pub money_causes: Vec<MoneyCauseRow>,
+    /// Supply points by type and state.
+    pub supply_points: Vec<SupplyPointRow>,
+    /// Errors by cause, the one that holds back most accounts alone first.
+    pub clusters: Listed<Cause>,
     /// Accounts that need a human.
     pub attention: Listed<AttentionRow>,
     /// Findings about records and files that belong to no account that is known.
     pub homeless: Listed<CauseRow>,
+    /// Accounts that were imported by somebody else.
+    pub foreign: Listed<ForeignRow>,
+    /// Accepted accounts that would be built differently now.
+    pub drifted: Listed<DriftedRow>,
+    /// Accounts on which the ledger and the target's lists of imports disagree.
+    pub target_differences: Listed<TargetDifferenceRow>,
     /// What the target was asked, and what it said.
     pub exchanges: Vec<ExchangeCountRow>,
+    /// Requests over time; none before the first.
+    pub timeline: Option<Timeline>,
+    /// When what is left will be done; none: nothing is left.
+    pub forecast: Option<Forecast>,
+    /// When the last account moved.
+    pub last_moved: Option<String>,
+    /// Every wave beside the others.
+    pub waves: Vec<WaveReportRow>,
+    /// What changed since the previous run; none before the second.
+    pub previous: Option<Previous>,
+    /// The newest runs, newest first.
+    pub runs: Vec<RunRow>,
+    /// What moved since another ledger, if one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<Against>,
+    /// Several ledgers of one migration, if others were named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
+    /// The records that were written for the losing supplier, if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejects: Option<rejects::Rejects>,
 }
 
 /// The target of a ledger.
@@ -77,6 +159,18 @@ pub struct BuildPart {
     pub wave: Option<String>,
     /// Accounts with a payload that differs from the one the target took.
     pub drifted: u64,
+}
+
+impl BuildPart {
+    fn read(ledger: &Ledger, tally: &Tally) -> Result<Option<Self>, LedgerError> {
+        Ok(ledger.newest_build()?.map(|build| Self {
+            build: build.id.to_string(),
+            finished_at: build.finished_at,
+            run_date: build.run_date,
+            wave: build.wave,
+            drifted: tally.drifted,
+        }))
+    }
 }
 
 /// One step of the funnel.
@@ -121,41 +215,67 @@ pub struct Listed<T> {
 
 impl RunReport {
     /// Reads from `ledger` where the migration stands.
-    pub fn read(ledger: &Ledger) -> Result<Self, LedgerError> {
+    pub fn read(ledger: &Ledger, options: &Options<'_>) -> Result<Self, LedgerError> {
         let tally = ledger.tally()?;
         let states: Vec<_> =
             ledger.count_by_state(None)?.into_iter().map(|(state, accounts)| StateCount { state, accounts }).collect();
         let [notices, warnings, errors] = ledger.count_findings()?;
         let files = ledger.files()?;
         let identities = ledger.identities()?;
-        let clusters = ledger.clusters(LISTED)?;
         let target = ledger.target()?;
-        let build = ledger.newest_build()?.map(|build| BuildPart {
-            build: build.id.to_string(),
-            finished_at: build.finished_at,
-            run_date: build.run_date,
-            wave: build.wave,
+        let target_differences = ledger.count_target_differences()?;
+        let gates = gates(&Measures {
+            states: &states,
+            files: &files,
+            identities: &identities,
+            foreign: tally.foreign,
             drifted: tally.drifted,
+            target_differences,
+            limits: ledger.limits(false)?,
         });
-        Ok(Self {
+        let mut report = Self {
             slipway: env!("CARGO_PKG_VERSION").to_owned(),
+            written_at: options.now.to_rfc3339_opts(SecondsFormat::Secs, true),
             target: TargetPart {
                 url: target.as_ref().map(|target| target.url.clone()).unwrap_or_default(),
                 suppliers: target.map(|target| target.suppliers).unwrap_or_default(),
             },
             run: ledger.runs(1)?.pop(),
-            build,
-            verdict: Verdict::of(&states, &files, &identities, tally.foreign),
+            build: BuildPart::read(ledger, &tally)?,
+            verdict: Verdict::of(&states, &files, &identities, tally.foreign, gates),
             funnel: funnel(&files, &states, &tally),
             states,
             findings: FindingCounts { errors, warnings, notices },
             files,
             identities,
-            clusters: Listed { total: ledger.count_clusters()?, first: clusters },
-            attention: Listed { total: ledger.count_attention()?, first: ledger.attention(LISTED, CAUSES_LISTED)? },
-            homeless: Listed { total: ledger.count_homeless_findings()?, first: ledger.homeless_findings(LISTED)? },
+            control_totals: ledger.control_totals()?,
+            money: ledger.money()?,
+            money_causes: ledger.money_causes()?,
+            supply_points: ledger.supply_points_by_state()?,
+            clusters: Listed { total: ledger.count_clusters()?, first: ledger.causes(CAUSES_LISTED)? },
+            attention: Listed { total: ledger.count_attention()?, first: ledger.attention(LISTED, ERRORS_LISTED)? },
+            homeless: Listed {
+                total: ledger.count_homeless_findings()?,
+                first: ledger.homeless_findings(CAUSES_LISTED)?,
+            },
+            foreign: Listed { total: tally.foreign, first: ledger.foreign(LISTED)? },
+            drifted: Listed { total: tally.drifted, first: ledger.drifted_accounts(LISTED)? },
+            target_differences: Listed { total: target_differences, first: ledger.target_differences(LISTED)? },
             exchanges: ledger.count_exchanges()?,
-        })
+            timeline: Timeline::read(ledger)?,
+            forecast: Forecast::read(ledger, None, options.now, options.until)?,
+            last_moved: ledger.last_moved()?,
+            waves: ledger.waves_side_by_side()?,
+            previous: Previous::read(ledger)?,
+            runs: ledger.runs(RUNS_LISTED)?,
+            against: options.against.map(|other| Against::read(ledger, other)).transpose()?,
+            together: None,
+            rejects: None,
+        };
+        if !options.with.is_empty() {
+            report.together = Some(Together::read(&report, ledger, options.with, options)?);
+        }
+        Ok(report)
     }
 
     /// How many accounts the newest build made a payload for.

@@ -1,10 +1,12 @@
 use crate::ledger::State;
-use crate::ledger::read::{ClusterRow, FileRow, IdentityRow, RunRow};
+use crate::ledger::read::{FileRow, IdentityRow, RunRow};
 use crate::ledger::report::{AttentionRow, CauseRow, ExchangeCountRow};
 
+use super::timeline::{self, Bucket};
 use super::*;
 
 /// A night of four accounts: one processed, one rejected here, one refused there, one still on its way.
+#[expect(clippy::too_many_lines, reason = "one value, field by field")]
 fn report() -> RunReport {
     let states: Vec<_> = State::ALL
         .into_iter()
@@ -22,8 +24,10 @@ fn report() -> RunReport {
         identity("accounts built = ready + rejected", 4, 4),
     ];
     let tally = Tally { built: 4, built_ready: 3, built_rejected: 1, sent: 3, sent_accepted: 2, ..Tally::default() };
+    let gates = gates(&Measures { states: &states, files: &files, identities: &identities, ..Measures::default() });
     RunReport {
         slipway: "0.0.0".into(),
+        written_at: "2026-11-24T06:00:00Z".into(),
         target: TargetPart { url: "https://target.example".into(), suppliers: vec!["TENTACLE_ENERGY".into()] },
         run: Some(RunRow {
             run: 2,
@@ -40,7 +44,7 @@ fn report() -> RunReport {
             wave: Some("night-1".into()),
             drifted: 0,
         }),
-        verdict: Verdict::of(&states, &files, &identities, 0),
+        verdict: Verdict::of(&states, &files, &identities, 0, gates),
         funnel: funnel(&files, &states, &tally),
         states,
         findings: FindingCounts { errors: 2, warnings: 1, notices: 3 },
@@ -48,15 +52,19 @@ fn report() -> RunReport {
         identities,
         clusters: Listed {
             total: 1,
-            first: vec![ClusterRow {
+            first: vec![Cause {
                 code: "invalid_phone_number".into(),
                 source: "local".into(),
                 path: "customers.landline".into(),
                 file: "phones.csv".into(),
                 column: "LANDLINE".into(),
+                unblocked: 1,
                 accounts: 1,
                 findings: 1,
+                pence: Some(12_345),
                 message: "a UK phone number is expected".into(),
+                example_account: Some("A-1".into()),
+                example_line: Some(9),
             }],
         },
         attention: Listed {
@@ -73,6 +81,82 @@ fn report() -> RunReport {
             exchanges: 2,
             longest_ms: 1234,
         }],
+        control_totals: vec![ControlTotalRow {
+            file: "accounts.csv".into(),
+            origin: "manifest".into(),
+            total: "records".into(),
+            promised: "6".into(),
+            counted: Some("5".into()),
+            agrees: false,
+            waived: Some("agreed by telephone".into()),
+        }],
+        money: vec![MoneyRow {
+            entity: "ledgers.current_statement_transactions".into(),
+            field: "amount".into(),
+            variant: "CHARGE".into(),
+            sign: 1,
+            pence: [("source", 1000), ("orphaned", 50), ("rejected", 250), ("payload", 700), ("processed", 650)]
+                .map(|(stage, pence)| (stage.to_owned(), pence))
+                .into(),
+        }],
+        money_causes: vec![MoneyCauseRow { cause: "rejected".into(), accounts: 1, pence: 250 }],
+        supply_points: vec![SupplyPointRow { supply_type: "GAS".into(), state: "processed".into(), points: 1 }],
+        foreign: Listed {
+            total: 1,
+            first: vec![ForeignRow {
+                import_supplier: "TENTACLE_ENERGY".into(),
+                external_account_number: "A-3".into(),
+                kraken_identifier: Some("A-KRAKEN".into()),
+                found_at: "2026-11-24T02:05:00.000Z".into(),
+            }],
+        },
+        drifted: Listed {
+            total: 1,
+            first: vec![DriftedRow {
+                import_supplier: "TENTACLE_ENERGY".into(),
+                external_account_number: "A-4".into(),
+                change: "changed".into(),
+                entities: "ledgers".into(),
+                pence_before: 100,
+                pence_after: 99,
+            }],
+        },
+        target_differences: Listed { total: 0, first: Vec::new() },
+        timeline: Some(timeline()),
+        forecast: None,
+        last_moved: Some("2026-11-24T02:09:00.000Z".into()),
+        waves: vec![WaveReportRow {
+            wave: "night-1".into(),
+            listed: 4,
+            accounts: [(State::Processed, 1), (State::Rejected, 1)].into(),
+            foreign: 0,
+            pence: Some(12_345),
+            last_moved: Some("2026-11-24T02:09:00.000Z".into()),
+        }],
+        previous: None,
+        runs: Vec::new(),
+        against: None,
+        together: None,
+        rejects: None,
+    }
+}
+
+fn timeline() -> Timeline {
+    let bucket = Bucket {
+        at: "2026-11-24T02:02:00.000Z".into(),
+        creates: 2,
+        statuses: 3,
+        median_ms: Some(20),
+        p95_ms: Some(1234),
+        longest_ms: Some(1234),
+        ..Bucket::default()
+    };
+    Timeline {
+        from: bucket.at.clone(),
+        to: "2026-11-24T02:02:00.900Z".into(),
+        bucket_ms: 1_000,
+        limit: Some(timeline::Limit { requests: 20, period_ms: 1_000 }),
+        buckets: vec![bucket],
     }
 }
 
@@ -94,7 +178,15 @@ fn file(name: &str, records: u64, [used, rejected, orphaned, quarantined]: [u64;
 }
 
 fn identity(name: &str, left: i64, right: i64) -> IdentityRow {
-    IdentityRow { name: name.into(), left, right, difference: left - right, balanced: left == right }
+    IdentityRow {
+        name: name.into(),
+        left,
+        right,
+        difference: left - right,
+        balanced: left == right,
+        kind: "accounts".into(),
+        unit: "accounts".into(),
+    }
 }
 
 fn attention(number: &str, state: State, cause: CauseRow) -> AttentionRow {
@@ -103,6 +195,7 @@ fn attention(number: &str, state: State, cause: CauseRow) -> AttentionRow {
         external_account_number: number.into(),
         state,
         origin: None,
+        pence: Some(12_345),
         errors: 2,
         causes: vec![cause],
     }
@@ -117,6 +210,7 @@ fn cause(source: &str, cell: Option<(&str, u64, &str)>) -> CauseRow {
         file: cell.map(|(file, _, _)| file.into()),
         line: cell.map(|(_, line, _)| line),
         column: cell.map(|(_, _, column)| column.into()),
+        value: None,
     }
 }
 
@@ -138,8 +232,9 @@ fn the_json_is_a_contract() {
 
 #[test]
 fn the_page_needs_nothing_from_elsewhere() {
-    let page = written(RunReport::write_html).replace("https://target.example", "");
-    for outside in ["http://", "https://", "src=", "url(", "@import", "=\"//", "<link", "<img", "<iframe"] {
+    let page =
+        written(RunReport::write_html).replace("https://target.example", "").replace("http://www.w3.org/2000/svg", "");
+    for outside in ["http://", "https://", " src=", "url(", "@import", "=\"//", "<link", "<img", "<iframe"] {
         assert!(!page.contains(outside), "the page holds `{outside}`");
     }
 }
@@ -168,7 +263,9 @@ fn an_empty_ledger_makes_a_report_too() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
     let target = crate::ledger::TargetIdentity { url: "https://target.example".into(), suppliers: vec!["A".into()] };
-    let report = RunReport::read(&Ledger::open(&path, &target).unwrap()).unwrap();
+    let now = "2026-11-24T06:00:00Z".parse().unwrap();
+    let options = Options { now, until: None, against: None, with: &[] };
+    let report = RunReport::read(&Ledger::open(&path, &target).unwrap(), &options).unwrap();
     assert_eq!(report.verdict.outcome, Outcome::Empty);
     assert_eq!(report.target.url, "https://target.example");
     let mut out = Vec::new();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::ledger::State;
 use crate::ledger::read::{FileRow, IdentityRow};
 
-use super::StateCount;
+use super::{Gate, StateCount};
 
 /// What it comes to, from the most to the least urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -23,15 +23,31 @@ pub enum Outcome {
     Complete,
 }
 
+/// Whether the night counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Every threshold is met, and nothing is on its way.
+    Go,
+    /// Nothing speaks against it, and something is still on its way, or in doubt.
+    NotYet,
+    /// A threshold is not met.
+    NoGo,
+}
+
 /// The outcome, with its reasons in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
+    /// Whether the night counts.
+    pub decision: Decision,
     /// What it comes to.
     pub outcome: Outcome,
     /// One sentence for the top of the page.
     pub summary: String,
     /// Why it is not better than that; empty if it is complete.
     pub reasons: Vec<String>,
+    /// The thresholds, and whether each is met.
+    pub gates: Vec<Gate>,
 }
 
 impl Verdict {
@@ -44,11 +60,25 @@ impl Verdict {
     /// | accounts are ready, sending, unknown or submitted | `unfinished` |
     /// | accounts are rejected, refused, errored, cancelled or foreign; records are quarantined or orphaned | `exceptions` |
     /// | nothing of these | `complete` |
-    pub(super) fn of(states: &[StateCount], files: &[FileRow], identities: &[IdentityRow], foreign: u64) -> Self {
+    ///
+    /// The decision is no go if a gate is not met; accounts in doubt alone are not yet a reason, as they may be on their way.
+    pub(super) fn of(
+        states: &[StateCount],
+        files: &[FileRow],
+        identities: &[IdentityRow],
+        foreign: u64,
+        gates: Vec<Gate>,
+    ) -> Self {
         let count = |state: State| states.iter().find(|c| c.state == state).map_or(0, |c| c.accounts);
         let accounts: u64 = states.iter().map(|count| count.accounts).sum();
         if accounts == 0 && files.is_empty() {
-            return Self { outcome: Outcome::Empty, summary: "nothing was built yet".to_owned(), reasons: Vec::new() };
+            return Self {
+                decision: Decision::NotYet,
+                outcome: Outcome::Empty,
+                summary: "nothing was built yet".to_owned(),
+                reasons: Vec::new(),
+                gates,
+            };
         }
 
         let mut unbalanced: Vec<_> = identities
@@ -92,7 +122,13 @@ impl Verdict {
             }
             Outcome::Empty | Outcome::Complete => format!("complete: all {accounts} accounts are accounted for"),
         };
-        Self { outcome, summary, reasons: [unbalanced, unfinished, exceptions].concat() }
+        let fails = gates.iter().any(|gate| !gate.met && gate.gate != "in_doubt");
+        let decision = match (fails, unfinished.is_empty()) {
+            (true, _) => Decision::NoGo,
+            (false, false) => Decision::NotYet,
+            (false, true) => Decision::Go,
+        };
+        Self { decision, outcome, summary, reasons: [unbalanced, unfinished, exceptions].concat(), gates }
     }
 }
 
@@ -126,7 +162,15 @@ mod tests {
     }
 
     fn identity(left: i64, right: i64) -> IdentityRow {
-        IdentityRow { name: "accounts".into(), left, right, difference: left - right, balanced: left == right }
+        IdentityRow {
+            name: "accounts".into(),
+            left,
+            right,
+            difference: left - right,
+            balanced: left == right,
+            kind: "accounts".into(),
+            unit: "accounts".into(),
+        }
     }
 
     #[test]
@@ -140,7 +184,7 @@ mod tests {
         let (whole, orphan, leak) = ([file(9, 9, 0)], [file(9, 8, 1)], [file(9, 8, 0)]);
         let (even, odd) = ([identity(3, 3)], [identity(3, 2)]);
         let of = |list: &[(State, u64)], files: &[FileRow], identities: &[IdentityRow], foreign| {
-            Verdict::of(&states(list), files, identities, foreign).outcome
+            Verdict::of(&states(list), files, identities, foreign, Vec::new()).outcome
         };
         assert_eq!(of(&[], &[], &[], 0), Outcome::Empty);
         assert_eq!(of(&processed, &whole, &even, 0), Outcome::Complete);
@@ -150,7 +194,7 @@ mod tests {
         assert_eq!(of(&under_way, &whole, &even, 0), Outcome::Unfinished);
         assert_eq!(of(&processed, &leak, &even, 0), Outcome::Unbalanced);
         assert_eq!(of(&under_way, &whole, &odd, 0), Outcome::Unbalanced);
-        let verdict = Verdict::of(&states(&under_way), &leak, &odd, 0);
+        let verdict = Verdict::of(&states(&under_way), &leak, &odd, 0, Vec::new());
         assert_eq!(
             verdict.reasons,
             [
@@ -160,5 +204,18 @@ mod tests {
                 "1 account rejected"
             ]
         );
+    }
+
+    #[test]
+    fn a_gate_that_is_not_met_is_no_go_unless_accounts_are_only_on_their_way() {
+        let gate = |gate, met| Gate { gate, title: "", found: String::new(), limit: String::new(), met };
+        let decide = |state, gates| {
+            let states = [StateCount { state, accounts: 1 }];
+            Verdict::of(&states, &[file(9, 9, 0)], &[identity(1, 1)], 0, gates).decision
+        };
+        assert_eq!(decide(State::Processed, vec![gate("foreign", true)]), Decision::Go);
+        assert_eq!(decide(State::Processed, vec![gate("foreign", false)]), Decision::NoGo);
+        assert_eq!(decide(State::Submitted, vec![gate("in_doubt", false)]), Decision::NotYet);
+        assert_eq!(decide(State::Submitted, vec![gate("rejected_share", false)]), Decision::NoGo);
     }
 }

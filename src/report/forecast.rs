@@ -5,31 +5,28 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Serialize;
 
-use crate::clock;
-use crate::config::Project;
-use crate::error::Error;
-use crate::ledger::Ledger;
 use crate::ledger::read::Pace;
+use crate::ledger::{Ledger, LedgerError};
 
 /// What is left and when it will be done. Only accounts count that a run brings to their end by itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Forecast {
+pub struct Forecast {
     /// Accounts still to be created.
-    ready: u64,
+    pub ready: u64,
     /// Accounts whose import is on its way, or may be.
-    on_their_way: u64,
+    pub on_their_way: u64,
     /// Creates a second in the newest run that made some; none: too few to tell.
-    creates_per_second: Option<f64>,
+    pub creates_per_second: Option<f64>,
     /// From the create of an account to the read that finds it processed, on average, in seconds.
-    poll_lag_seconds: Option<f64>,
+    pub poll_lag_seconds: Option<f64>,
     /// Of the accounts that run tried, the share the target refused, in percent.
-    refused_percent: Option<f64>,
+    pub refused_percent: Option<f64>,
     /// When everything left will have come to its end; none: nobody can tell.
-    done_at: Option<String>,
+    pub done_at: Option<String>,
     /// The deadline for creates, if there is one.
-    until: Option<String>,
+    pub until: Option<String>,
     /// Creates a second that would make the deadline.
-    needed_per_second: Option<f64>,
+    pub needed_per_second: Option<f64>,
 }
 
 /// What a forecast is made from.
@@ -45,12 +42,16 @@ struct Known {
 }
 
 impl Forecast {
-    /// The forecast for `wave`, or for all accounts; none if nothing is left.
-    pub(super) fn read(ledger: &Ledger, project: &Project, wave: Option<&str>) -> Result<Option<Self>, Error> {
+    /// The forecast at `now` for `wave`, or for all accounts, with no creates after `until`; none if nothing is left.
+    pub fn read(
+        ledger: &Ledger,
+        wave: Option<&str>,
+        now: DateTime<Utc>,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<Option<Self>, LedgerError> {
         use crate::ledger::State::{Ready, Sending, Submitted, Unknown};
         let states = ledger.count_by_state(wave)?;
         let of = |wanted: &[_]| states.iter().filter(|(state, _)| wanted.contains(state)).map(|(_, n)| n).sum();
-        let now = clock::now();
         let pace = ledger.pace()?;
         Ok(forecast(&Known {
             now,
@@ -62,13 +63,13 @@ impl Forecast {
                 let tried = pace.scheduled + pace.refused;
                 (tried > 0).then(|| pace.refused as f64 * 100.0 / tried as f64)
             }),
-            until: project.stop.until.map(|time| clock::next_occurrence(time.0, now)),
+            until,
         }))
     }
 }
 
 /// One create has no pace; the first of several opens the interval and does not fill it.
-pub(super) fn creates_per_second(pace: &Pace) -> Option<f64> {
+fn creates_per_second(pace: &Pace) -> Option<f64> {
     (pace.creates > 1 && pace.seconds > 0.0).then(|| (pace.creates - 1) as f64 / pace.seconds)
 }
 

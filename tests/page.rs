@@ -1,0 +1,186 @@
+//! The report's page, opened in a real browser: no error, no request to anywhere, search and sort work, nothing is cut off.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support;
+
+/// Runs before the page: notes what goes wrong.
+const WATCH: &str = r#"<script>
+window.wrong = [];
+addEventListener("error", event => wrong.push("error: " + event.message));
+addEventListener("unhandledrejection", event => wrong.push("rejection: " + event.reason));
+document.addEventListener("securitypolicyviolation", event => wrong.push("policy: " + event.violatedDirective + " " + event.blockedURI));
+</script>"#;
+
+/// Runs behind the page: uses it, and writes down what it saw.
+const USE: &str = r##"<script>
+const shown = () => [...document.querySelectorAll("#needing tbody tr")].filter(row => !row.hidden);
+const type = text => { find.value = text; find.dispatchEvent(new Event("input")); };
+const find = document.getElementById("find");
+const report = {};
+report.rows = shown().length;
+const first = shown()[0].cells[0].textContent.trim();
+type(first);
+report.searched = shown().map(row => row.cells[0].textContent.trim());
+report.told = document.getElementById("found").textContent;
+report.first = first;
+type("no account has this");
+report.none = shown().length;
+type("");
+const state = document.getElementById("find-state");
+state.value = "processed"; state.dispatchEvent(new Event("change"));
+report.processed = shown().length;
+state.value = ""; state.dispatchEvent(new Event("change"));
+const head = [...document.querySelectorAll("#needing thead th")].find(head => head.textContent.startsWith("Balance"));
+const balances = () => shown().map(row => Number(row.cells[2].dataset.v));
+head.querySelector("button").click();
+report.up = [head.getAttribute("aria-sort"), balances()];
+head.querySelector("button").click();
+report.down = [head.getAttribute("aria-sort"), balances()];
+const cause = document.querySelector("a[data-find]");
+cause.click();
+report.of_cause = [cause.dataset.find, find.value, shown().length];
+type("");
+document.querySelector("#needing a[href^='#cause-']").click();
+report.hash = location.hash;
+report.target = document.querySelector(":target")?.id ?? "";
+report.links = [...document.querySelectorAll("a")].filter(link => !document.getElementById(link.hash.slice(1))).map(link => link.outerHTML);
+const ids = [...document.querySelectorAll("[id]")].map(element => element.id);
+report.twice = ids.filter((id, at) => ids.indexOf(id) !== at);
+report.tables = [...document.querySelectorAll("table")].filter(table => !table.caption?.textContent.trim()).length;
+report.unlabelled = [...document.querySelectorAll("input, select")].filter(field => !field.labels.length).length;
+report.charts = document.querySelectorAll("figure[role=img][aria-label] svg").length;
+report.skip = document.querySelector("a").hash;
+report.resources = performance.getEntriesByType("resource").map(entry => entry.name);
+report.width = [document.documentElement.scrollWidth, innerWidth];
+report.wrong = window.wrong;
+const told = document.createElement("pre");
+told.id = "told";
+told.textContent = JSON.stringify(report);
+document.body.append(told);
+</script>"##;
+
+/// A frame as wide as a telephone, with the page in it: headless windows are never that narrow.
+const PHONE: &str = r#"<!doctype html><meta charset="utf-8"><iframe id="phone" width="360" height="800" style="border:0"></iframe>
+<script>
+const phone = document.getElementById("phone");
+phone.addEventListener("load", () => {
+  const page = phone.contentDocument.documentElement;
+  const wide = [...phone.contentDocument.querySelectorAll("body *")].filter(element =>
+    !element.closest(".wide") && !element.closest(".skip") && element.getBoundingClientRect().right > 360.5);
+  const told = document.createElement("pre");
+  told.id = "told";
+  told.textContent = JSON.stringify({ width: [page.scrollWidth, phone.contentWindow.innerWidth], wide: wide.map(element => element.outerHTML.slice(0, 120)) });
+  document.body.append(told);
+});
+phone.srcdoc = PAGE;
+</script>"#;
+
+/// A browser, if this machine has one. Where the environment says that there must be one, its absence is a failure.
+#[expect(clippy::disallowed_methods, reason = "which browser there is, is no setting of the program's")]
+fn browser() -> Option<String> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let found = names.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok());
+    let required = std::env::var_os("CI_BROWSER_REQUIRED").is_some();
+    assert!(found.is_some() || !required, "CI_BROWSER_REQUIRED is set, and there is no browser: tried {names:?}");
+    if found.is_none() {
+        // Not `eprintln`, which a passing test keeps to itself.
+        let warning = "\n!!! NO BROWSER: the report's page was NOT opened. Install chromium, and test again.\n";
+        std::io::stderr().write_all(warning.as_bytes()).unwrap();
+    }
+    found.map(str::to_owned)
+}
+
+/// Opens `page` and gives what the document's `#told` says, and what the browser said on its console.
+fn open(browser: &str, folder: &Path, page: &str) -> (Value, Vec<String>) {
+    let file = folder.join("page.html");
+    fs::write(&file, page).unwrap();
+    let output = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"])
+        .args(["--enable-logging=stderr", "--window-size=1280,900", "--virtual-time-budget=20000", "--timeout=60000"])
+        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+        .arg("--dump-dom")
+        .arg(format!("file://{}", file.display()))
+        .output()
+        .unwrap();
+    let document = String::from_utf8_lossy(&output.stdout).into_owned();
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    let told = document.split("<pre id=\"told\">").nth(1).and_then(|rest| rest.split("</pre>").next());
+    let told =
+        told.unwrap_or_else(|| panic!("the page told nothing:\n{log}")).replace("&lt;", "<").replace("&gt;", ">");
+    let console = log.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect();
+    (serde_json::from_str(&told.replace("&amp;", "&")).unwrap(), console)
+}
+
+/// The page of a demo.
+fn page(folder: &Path) -> String {
+    let mut demo = support::slipway();
+    let output = demo.current_dir(folder).args(["demo", "--quiet", "--keep", "kept"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::read_to_string(folder.join("kept/reports/report.html")).unwrap()
+}
+
+#[test]
+fn the_page_works_in_a_browser_and_asks_nobody_for_anything() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let page = page(folder.path());
+    let probed =
+        page.replacen("</title>", &format!("</title>{WATCH}"), 1).replacen("</body>", &format!("{USE}</body>"), 1);
+    let (told, console) = open(&browser, folder.path(), &probed);
+    assert_eq!(console, [] as [&str; 0]);
+    assert_eq!(told["wrong"], serde_json::json!([]), "{told:#}");
+    assert_eq!(told["resources"], serde_json::json!([]), "the page asked for something");
+
+    let rows = told["rows"].as_u64().unwrap();
+    assert!(rows > 5, "{told:#}");
+    assert_eq!(told["searched"], serde_json::json!([told["first"]]));
+    assert_eq!(told["told"], format!("1 of {rows} shown"));
+    assert_eq!((&told["none"], &told["processed"]), (&0.into(), &0.into()));
+    for (name, up) in [("up", true), ("down", false)] {
+        assert_eq!(told[name][0], if up { "ascending" } else { "descending" });
+        let balances: Vec<f64> =
+            told[name][1].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
+        assert!(balances.is_sorted_by(|a, b| if up { a <= b } else { a >= b }), "{balances:?}");
+        assert_eq!(balances.len() as u64, rows);
+    }
+    assert_eq!(told["of_cause"][0], told["of_cause"][1]);
+    assert!((1..rows).contains(&told["of_cause"][2].as_u64().unwrap()), "{told:#}");
+    assert_eq!(told["hash"], format!("#{}", told["target"].as_str().unwrap()));
+    for nothing in ["links", "twice"] {
+        assert_eq!(told[nothing], serde_json::json!([]), "{nothing}");
+    }
+    assert_eq!((&told["tables"], &told["unlabelled"], &told["charts"]), (&0.into(), &0.into(), &4.into()));
+    assert_eq!(told["skip"], "#content");
+    assert!(told["width"][0].as_u64() <= told["width"][1].as_u64(), "wider than its window: {}", told["width"]);
+
+    let narrow = PHONE.replace("PAGE", &serde_json::to_string(&page).unwrap().replace("</script", "<\\/script"));
+    let (told, console) = open(&browser, folder.path(), &narrow);
+    assert_eq!(console, [] as [&str; 0]);
+    assert!(told["width"][0].as_u64().is_some_and(|width| width <= 360), "{told:#}");
+    assert_eq!(told["width"][1], 360);
+    assert_eq!(told["wide"], serde_json::json!([]), "these are cut off on a telephone");
+}
+
+#[test]
+fn what_goes_wrong_in_a_page_is_seen() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let page = format!(
+        "<!doctype html><title>bad</title>{WATCH}<meta http-equiv=\"Content-Security-Policy\" content=\"img-src 'none'\">\
+         <img src=\"http://127.0.0.1:9/x.png\"><script>setTimeout(() => missing.call())</script><script>setTimeout(() => {{ \
+         const told = document.createElement('pre'); told.id = 'told'; told.textContent = JSON.stringify(wrong); \
+         document.body.append(told) }}, 500)</script>"
+    );
+    let (told, console) = open(&browser, folder.path(), &page);
+    let told: Vec<_> = told.as_array().unwrap().iter().map(|wrong| wrong.as_str().unwrap().to_owned()).collect();
+    assert!(told.iter().any(|wrong| wrong.starts_with("policy: img-src")), "{told:?}");
+    assert!(told.iter().any(|wrong| wrong.starts_with("error: ") && wrong.contains("missing")), "{told:?}");
+    assert!(!console.is_empty());
+}

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Span, Window};
 use crate::sandbox::RefusalShape;
 use crate::target::Envelope;
-pub use prepare::{CompletionsArgs, DemoArgs, GenerateArgs, LintArgs, ProfileArgs, SchemaArgs, SchemaTopic};
+pub use prepare::{CompletionsArgs, DemoArgs, GenerateArgs, InitArgs, LintArgs, ProfileArgs, SchemaArgs, SchemaTopic};
 
 /// Moves an energy supplier's customer accounts from legacy CSV extracts into a Kraken tenant, and proves it.
 #[derive(Debug, Parser)]
@@ -359,6 +359,7 @@ pub enum Command {
     Follow(FollowArgs),
     Generate(GenerateArgs),
     Hold(HoldArgs),
+    Init(InitArgs),
     Lint(LintArgs),
     Profile(ProfileArgs),
     Purge(PurgeArgs),

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -164,7 +166,7 @@ pub struct Target {
 }
 
 /// What stands behind a target's URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
     /// This machine: the sandbox or a test.
@@ -176,7 +178,7 @@ pub enum Environment {
 }
 
 /// What the body of a request is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Envelope {
     /// The payload itself.
@@ -186,7 +188,7 @@ pub enum Envelope {
 }
 
 /// The form of the `Authorization` header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// `Token KEY`.
@@ -196,7 +198,7 @@ pub enum Scheme {
 }
 
 /// Which payloads the target validates before they are created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Validate {
     /// None: a create validates again anyhow.
@@ -393,6 +395,24 @@ impl Project {
             },
         })
     }
+}
+
+/// The JSON Schema of `slipway.toml`, by which editors complete and check it.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    let settings = SchemaSettings::draft07().for_deserialize();
+    let mut schema = SchemaGenerator::new(settings).into_root_schema_for::<Settings>().to_value();
+    schema["title"] = "slipway.toml".into();
+    crate::schema::tidy(&mut schema);
+    schema
+}
+
+/// Whether the user wants no colours (`NO_COLOR`), or has a terminal that knows none.
+#[must_use]
+pub fn wants_no_colours() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "config reads the environment")]
+    let set = |name| std::env::var_os(name).unwrap_or_default();
+    !set("NO_COLOR").is_empty() || set("TERM") == "dumb"
 }
 
 /// The value of a default that is written as a user would write it.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 
 use crate::cli::CommonArgs;
+use crate::config::wants_no_colours;
 use crate::error::Error;
 use crate::progress::{Mode, Progress, Screen};
 
@@ -36,6 +37,18 @@ impl Console {
     #[must_use]
     pub fn wants_json(&self) -> bool {
         self.json
+    }
+
+    /// Whether standard output is a terminal.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Whether what is written to standard output may have colours and drawn lines.
+    #[must_use]
+    pub fn wants_colours(&self) -> bool {
+        self.is_terminal() && !wants_no_colours()
     }
 
     /// Standard error, for the log.

@@ -23,10 +23,10 @@
 //! | [`drift`] | what differs between two payloads of one account |
 //! | [`reconcile`] | the identities |
 //! | [`report`] | where a migration stands |
-//! | [`profile`] | what is in extracts that nobody has described yet |
+//! | [`profile`], [`draft`] | what is in extracts that nobody has described yet; a mapping to start from |
 //! | [`sandbox`], [`generate`] | a target and extracts to practise with |
 //! | [`commands`] | one file a command; [`cli`] is what can be typed, [`config`] what it resolves to |
-//! | [`console`], [`progress`], [`logging`] | what is said, and where |
+//! | [`console`], [`excerpt`], [`progress`], [`logging`] | what is said, and where |
 //! | [`error`], [`exit_code`], [`interrupt`], [`clock`], [`cut`] | how a command ends; signals; time; where a test ends it |
 //!
 //! Stages do not call each other; `commands` wires them. One exception: `submit` drives the ledger and the target
@@ -43,8 +43,10 @@ pub mod config;
 pub mod console;
 pub mod contract;
 pub mod cut;
+pub mod draft;
 pub mod drift;
 pub mod error;
+pub mod excerpt;
 pub mod exit_code;
 pub mod extract;
 pub mod finding;
@@ -60,6 +62,7 @@ pub mod reconcile;
 pub mod report;
 pub mod rules;
 pub mod sandbox;
+mod schema;
 pub mod stage;
 pub mod submit;
 pub mod target;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// A word, and the places under `src/` that may use it.
-const PLACES: [(&str, &[&str]); 11] = [
+const PLACES: [(&str, &[&str]); 12] = [
     ("polars", &["stage/", "assemble/"]),
     ("rusqlite", &["ledger/"]),
     ("reqwest", &["target/"]),
@@ -17,7 +17,8 @@ const PLACES: [(&str, &[&str]); 11] = [
     ("plotters", &["report/chart.rs"]),
     ("rust_xlsxwriter", &["report/xlsx.rs"]),
     ("tokio", &["target/", "submit/", "sandbox/", "interrupt.rs", "commands/sandbox.rs"]),
-    ("crate::config", &["config", "commands/", "cli.rs", "error.rs", "logging.rs"]),
+    ("miette", &["excerpt.rs"]),
+    ("crate::config", &["config", "commands/", "cli.rs", "cli/", "console.rs", "error.rs", "logging.rs"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -13,7 +13,7 @@ fn the_bundled_mappings_have_no_problem() {
     ] {
         let project = Project::new(mapping, sample);
         project.settings("run_date = \"2026-07-01\"", "http://127.0.0.1:9");
-        let output = project.run(0, &["lint"]);
+        let output = project.run(0, &["lint", "--headers-only"]);
         assert!(text(&output.stdout).ends_with("0 errors, 0 warnings, 0 tests failed\n"), "{}", text(&output.stdout));
     }
 }
@@ -137,4 +137,34 @@ fn what_can_only_fail_later_is_told_now() {
         said.lines().filter(|line| line.starts_with("error")).collect::<Vec<_>>().join("\n")
     });
     insta::assert_snapshot!(told.join("\n---\n"));
+}
+
+/// A mapping that can be used, and everything it leaves open.
+#[test]
+fn what_is_left_to_do_is_told_with_what_matters_most_first() {
+    let project = Project::with_mapping("mappings/guide");
+    project.settings("run_date = \"2026-07-01\"", "http://127.0.0.1:9");
+    fs::remove_dir_all(project.path("mapping/tests")).ok();
+    fs::write(
+        project.path("extract/accounts.csv"),
+        "NO,KIND,VACANT,SURNAME,SPARE\nA,D,Y,Smith,\nB,X,N,Jones,\nC,X,?,Brown,\n",
+    )
+    .unwrap();
+    fs::write(project.path("mapping/lookups/kind.csv"), "code,value,note\nD,DOMESTIC,\nB,,TODO: ask\n").unwrap();
+    fs::write(
+        project.path("mapping/mapping.toml"),
+        "[defaults]\nbool = { Y = true, N = false }\n\n[tables.accounts]\nfiles = \"accounts.csv\"\nkey = [\"NO\"]\n\n\
+         [tables.notes]\nfiles = \"notes*.csv\"\n\n\
+         [account]\ntable = \"accounts\"\n[account.fields]\nimport_supplier = { value = \"TODO\" }\n\
+         external_account_number = \"NO\"\naccount_type = { column = \"KIND\", lookup = \"kind\" }\nunknown_occupier = \"VACANT\"\n\n\
+         [entity.customers]\ntable = \"accounts\"\nparent = [\"NO\"]\n[entity.customers.fields]\ngiven_name = { value = \"A\" }\n\n\
+         [entity.notes]\ntable = \"notes\"\nparent = [\"ACCOUNT\"]\n[entity.notes.fields]\nbody = \"TEXT\"\n",
+    )
+    .unwrap();
+    let told = text(&project.run(1, &["lint"]).stdout);
+    insta::assert_snapshot!(told);
+    let json: serde_json::Value = serde_json::from_slice(&project.run(1, &["lint", "--json"]).stdout).unwrap();
+    assert_eq!(json["codes"][0]["codes"][0], serde_json::json!(["X", 2]));
+    let quick = text(&project.run(1, &["lint", "--headers-only"]).stdout);
+    assert!(!quick.contains("does not have"), "{quick}");
 }

@@ -8,6 +8,7 @@ mod damage;
 mod demo;
 mod faults;
 mod forms;
+mod init;
 mod kill;
 mod layering;
 mod layouts;

@@ -61,6 +61,60 @@ fn every_view_is_listed_with_its_columns() {
     assert_eq!(listed, there);
 }
 
+/// The blocks of the README that are written in `language`.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = readme();
+    let fence = format!("```{language}\n");
+    let begun = readme.split(&fence).skip(1);
+    begun.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// A scratch copy of what the README speaks of: the samples, and an extract that nobody has described.
+fn scratch() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["samples", "mappings"] {
+        crate::support::copy(&repository().join(name), &folder.path().join(name));
+    }
+    crate::support::copy(&repository().join("samples/guide"), &folder.path().join("extracts"));
+    std::fs::remove_file(folder.path().join("extracts/slipway.toml")).unwrap();
+    folder
+}
+
+#[test]
+fn every_shell_block_runs() {
+    let folder = scratch();
+    let mut run = Vec::new();
+    for line in blocks("sh").iter().flat_map(|block| block.lines()) {
+        let command = line.split('#').next().unwrap().trim();
+        // Building and testing slipway is what is going on; its own commands are run as they stand.
+        let command = command
+            .strip_prefix("cargo run --release -- ")
+            .map_or(command.to_owned(), |rest| format!("slipway {rest}"));
+        let Some(arguments) = command.strip_prefix("slipway ") else {
+            assert!(command.is_empty() || command.starts_with("cargo "), "what is this? {line}");
+            continue;
+        };
+        let ends = line.split("exit ").nth(1).and_then(|code| code.chars().next()?.to_digit(10)).unwrap_or(0);
+        let output = crate::support::slipway().current_dir(folder.path()).args(arguments.split(' ')).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(ends as i32), "{line}: {told}");
+        run.push(arguments.split(' ').next().unwrap().to_owned());
+    }
+    for command in ["demo", "profile", "init", "lint"] {
+        assert!(run.iter().any(|known| known == command), "{command} is not shown");
+    }
+}
+
+#[test]
+fn the_project_file_can_be_used() {
+    let folder = scratch();
+    let settings = blocks("toml").into_iter().find(|block| block.starts_with("[source]")).unwrap();
+    std::fs::write(folder.path().join("slipway.toml"), settings).unwrap();
+    let output =
+        crate::support::slipway().current_dir(folder.path()).args(["lint", "--headers-only"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 #[test]
 fn every_command_is_listed() {
     let readme = readme();

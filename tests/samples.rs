@@ -20,7 +20,7 @@ fn on_sample(name: &str, arguments: &[&str]) -> Output {
 #[test]
 fn the_sample_projects_and_their_mappings_are_sound() {
     for (name, tests) in [("guide", 0), ("tentacle", 5), ("kestrel", 3)] {
-        let output = on_sample(name, &["lint"]);
+        let output = on_sample(name, &["lint", "--headers-only"]);
         let said = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{name}: {said}");
         assert!(said.ends_with("0 errors, 0 warnings, 0 tests failed\n"), "{name}: {said}");
@@ -64,6 +64,15 @@ fn the_samples_are_rejected_and_reported_as_their_truth_says() {
     kestrel.settings("run_date = \"2026-07-01\"", "http://127.0.0.1:9");
     kestrel.edit("slipway.toml", |text| text.replace("TENTACLE_ENERGY", "KESTREL"));
     check_truth(&kestrel, 40, 12);
+}
+
+#[test]
+fn a_code_that_no_lookup_has_is_counted_before_anything_is_built() {
+    let output = on_sample("tentacle", &["lint"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("1 records of agreements.csv have a TARIFF_CD that lookup `tariff` does not have"), "{said}");
+    assert!(said.ends_with("0 errors, 1 warnings, 0 tests failed\n"), "{said}");
 }
 
 #[test]

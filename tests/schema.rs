@@ -155,3 +155,57 @@ fn every_field_of_the_catalogue_can_be_mapped() {
     let mapped: usize = plan.entities.iter().map(|entity| entity.fields.len().max(1)).sum();
     assert!(lines > 600 && mapped >= lines, "{mapped} of {lines}");
 }
+
+/// What editors would say of a TOML file by a schema that slipway prints.
+fn judged(schema: &Value, file: &str) -> Result<(), String> {
+    let instance: Value = toml::from_str(file).unwrap();
+    let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+    compiler.add_resource("schema.json", schema.clone()).unwrap();
+    let index = compiler.compile("schema.json", &mut schemas).unwrap();
+    schemas.validate(&instance, index).map_err(|error| format!("{error:#}"))
+}
+
+fn printed(topic: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let output = crate::support::slipway().current_dir(folder.path()).args(["schema", topic]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn editors_know_what_may_stand_in_a_projects_files() {
+    let (project, mapping) = (printed("project"), printed("mapping"));
+    let samples = crate::support::repository();
+    let files = |folder: &str, name: &str| {
+        let folders = fs::read_dir(samples.join(folder)).unwrap().map(|entry| entry.unwrap().path().join(name));
+        folders.filter(|path| path.is_file()).collect::<Vec<_>>()
+    };
+    for (schema, files) in [(&project, files("samples", "slipway.toml")), (&mapping, files("mappings", "mapping.toml"))]
+    {
+        assert!(files.len() > 1);
+        for path in files {
+            judged(schema, &fs::read_to_string(&path).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        }
+    }
+    for wrong in [
+        "[limits]\nrates = \"5/s\"",
+        "[limit]",
+        "[target]\nenvironment = \"staging\"",
+        "[limits]\nin_flight = \"many\"",
+    ] {
+        assert!(judged(&project, wrong).is_err(), "{wrong}");
+    }
+    for (right, wrong) in [
+        ("billing_name", "billing_nam"),
+        ("column = \"B\"", "colum = \"B\""),
+        ("files", "file"),
+        ("as = \"text\"", "as = \"txt\""),
+    ] {
+        let sound = format!("{MAPPING}billing_name = {{ column = \"B\", as = \"text\" }}\n");
+        judged(&mapping, &sound).unwrap();
+        assert!(judged(&mapping, &sound.replacen(right, wrong, 1)).is_err(), "{wrong}");
+    }
+    assert!(project["properties"]["limits"].to_string().contains("Bounds on requests"), "keys are described");
+    let line = &mapping["definitions"]["Line"]["properties"];
+    assert!(line["format"]["description"].is_string() && line["default"]["description"].is_string());
+}

@@ -94,3 +94,32 @@ fn every_shell_gets_its_completions() {
         }
     }
 }
+
+#[test]
+fn a_long_wait_is_never_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut target = support::slipway()
+        .args(["sandbox", "--import-time", "12s"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(target.stdout.take().unwrap()), &mut url).unwrap();
+    let output = slipway(folder.path())
+        .args(["run", "--set", "follow.every=1s", "--set"])
+        .arg(format!("target.url={}", url.trim()))
+        .arg("--set")
+        .arg(format!("project.state={}", folder.path().join("state").display()))
+        .arg("--project")
+        .arg(repository().join("samples/guide/slipway.toml"))
+        .assert()
+        .get_output()
+        .clone();
+    target.kill().unwrap();
+    target.wait().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.lines().any(|line| line.starts_with("follow: 0 of 1 accounts, 0/s")), "{told}");
+}

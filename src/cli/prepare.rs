@@ -24,6 +24,22 @@ pub struct ProfileArgs {
     pub show_values: bool,
 }
 
+/// Begin a migration project in a folder: settings, and a mapping drafted from the extracts.
+///
+/// With `--from`, the extracts are profiled, and the draft has their tables, keys and parents, the target's fields that
+/// columns seem to be meant for, and lookups with the codes that were found. What it cannot know is marked TODO. Nothing
+/// that is there is overwritten. `slipway lint` then says what is left to do.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  slipway init migration --from extracts")]
+pub struct InitArgs {
+    /// The project's folder
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// The folder of the extracts
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+}
+
 /// Print a script that lets a shell complete slipway's commands and flags.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example:\n  slipway completions bash > ~/.local/share/bash-completion/completions/slipway")]
@@ -49,10 +65,17 @@ pub struct DemoArgs {
     pub accounts: Option<u64>,
 }
 
-/// Check the mapping against the contract and the extracts' headers, without reading the extracts.
+/// Check the mapping against the contract and the extracts, and run its tests: what is wrong, and what is left to do.
+///
+/// Names are checked against the contract, the lookups and the headers; codes that no lookup has are counted in the
+/// extracts, unless `--headers-only` is given.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example:\n  slipway lint --set source.mapping=mappings/tentacle")]
-pub struct LintArgs {}
+pub struct LintArgs {
+    /// Read no records: count no codes
+    #[arg(long)]
+    pub headers_only: bool,
+}
 
 /// Make synthetic extracts of any size.
 #[derive(Clone, Debug, Args)]
@@ -72,7 +95,7 @@ pub struct GenerateArgs {
     pub out: PathBuf,
 }
 
-/// Print what is known of the target, as tables.
+/// Print what is known of the target, as tables, and what editors must know of a project's files.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example:\n  slipway schema diff --set target.contract=tenant.yml")]
 pub struct SchemaArgs {
@@ -84,6 +107,10 @@ pub struct SchemaArgs {
 /// What `slipway schema` prints.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum SchemaTopic {
+    /// The JSON Schema of slipway.toml, for editors
+    Project,
+    /// The JSON Schema of mapping.toml, for editors
+    Mapping,
     /// Every field that the target takes: type, presence, lengths, patterns, lists
     Contract,
     /// What the project's contract says otherwise than the one that is built in, and what it means to the mapping

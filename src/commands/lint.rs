@@ -1,67 +1,83 @@
-//! `slipway lint`: the mapping against the contract and the extract's headers, and its own tests. Reads no extract.
+//! `slipway lint`: the mapping against the contract, the extract's headers and its codes; and the mapping's own tests.
+//!
+//! All that is wrong or left open is told at once, what matters most first: errors, then values that nobody has decided,
+//! required fields without a line, codes that lookups do not have, columns that no line uses.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::assemble::payloads::{self, Handed};
-use crate::assemble::{Books, Selection, name_accounts};
+use super::lint_codes::{self, UnknownCodes};
+use super::lint_tests;
 use crate::cli::LintArgs;
 use crate::config::Project;
 use crate::console::Console;
 use crate::contract::Contract;
+use crate::draft;
 use crate::error::Error;
+use crate::excerpt::Excerpts;
 use crate::exit_code::ExitCode;
-use crate::extract;
-use crate::finding::{Finding, Severity};
+use crate::extract::{self, SourceFile};
+use crate::finding::Severity;
 use crate::mapping::{self, Plan, Problem};
-use crate::stage::{self, MissingFiles, StageError, Staging};
 
 /// What a lint found.
 #[derive(Debug, Default, Serialize)]
 struct Lint {
     /// The mapping can't be used until these are mended.
     errors: Vec<Problem>,
-    /// Columns that no line uses, and files that are not there.
-    warnings: Vec<String>,
+    /// What is left to do, what matters most first.
+    warnings: Vec<Problem>,
+    /// What is worth knowing, and may be as it should be.
+    notices: Vec<Problem>,
+    /// Codes in the extract that a lookup or a list does not have.
+    codes: Vec<UnknownCodes>,
+    coverage: Coverage,
     /// The mapping's own tests, by name: what is wrong, if anything.
     tests: BTreeMap<String, Option<String>>,
 }
 
+/// How much of both sides the mapping covers.
+#[derive(Debug, Default, Serialize)]
+struct Coverage {
+    /// Fields of the contract that a line writes.
+    fields_written: usize,
+    /// Fields of the contract.
+    fields: usize,
+    /// Required fields of objects that are made, without a line.
+    required_missing: usize,
+    /// Columns of the files that a line uses or the mapping waives.
+    columns_used: usize,
+    /// Columns of the files.
+    columns: usize,
+}
+
 /// Runs the command.
-pub(super) fn execute(_args: &LintArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
+pub(super) fn execute(args: &LintArgs, project: &Project, console: &Console) -> Result<ExitCode, Error> {
     let contract = Contract::load(&project.target.contract)?;
     let mut lint = Lint::default();
     match mapping::load(&project.source.mapping, &contract) {
         Err(problems) => lint.errors = problems,
         Ok(plan) => {
             let plan = Arc::new(plan);
-            for directory in &project.source.extracts {
-                lint.check_headers(&plan, directory);
-            }
-            lint.run_tests(&plan, &project.source.mapping.join("tests"))?;
+            lint.check(&plan, &project.source.extracts, args.headers_only, console)?;
+            lint.tests = lint_tests::run(&plan, &project.source.mapping.join("tests"))?;
         }
     }
     if console.wants_json() {
         console.document(&lint)?;
     } else {
-        console.write(|out| {
-            lint.errors.iter().try_for_each(|problem| writeln!(out, "error: {problem}"))?;
-            lint.warnings.iter().try_for_each(|problem| writeln!(out, "warning: {problem}"))?;
-            for (name, wrong) in &lint.tests {
-                match wrong {
-                    None => writeln!(out, "test {name}: ok")?,
-                    Some(wrong) => writeln!(out, "test {name}: failed: {wrong}")?,
-                }
-            }
-            let failed = lint.tests.values().flatten().count();
-            writeln!(out, "{} errors, {} warnings, {failed} tests failed", lint.errors.len(), lint.warnings.len())
-        })?;
+        lint.tell(console)?;
     }
     Ok(lint.exit_code())
+}
+
+/// The files of one table, and the columns of them that no line uses.
+struct TableFiles {
+    files: Vec<SourceFile>,
+    unused: Vec<String>,
 }
 
 impl Lint {
@@ -75,112 +91,104 @@ impl Lint {
         }
     }
 
-    fn check_headers(&mut self, plan: &Plan, directory: &Path) {
-        for (number, table) in plan.tables.iter().enumerate() {
-            let files = match extract::find_files(directory, &table.name, &table.files, &table.dialect, &table.header) {
-                Ok(files) => files,
-                Err(error) => {
-                    self.warnings.push(error.to_string());
-                    continue;
-                }
-            };
-            for file in files.iter().filter(|file| !file.header.is_empty()) {
-                self.errors.extend(plan.check_header(number, &file.name, &file.header));
-                let unused = plan.unused_columns(number, &file.name, &file.header);
-                self.warnings.extend(unused.iter().map(Problem::to_string));
+    /// Everything that needs the extract in `directories`.
+    fn check(
+        &mut self,
+        plan: &Arc<Plan>,
+        directories: &[std::path::PathBuf],
+        headers_only: bool,
+        console: &Console,
+    ) -> Result<(), Error> {
+        (self.coverage.fields_written, self.coverage.fields) = plan.written();
+        self.warnings.extend(plan.placeholders());
+        self.warnings.extend(plan.undecided_codes());
+        let mut unused = Vec::new();
+        for directory in directories {
+            let tables: Vec<TableFiles> =
+                (0..plan.tables.len()).map(|number| self.check_headers(plan, number, directory, &mut unused)).collect();
+            self.check_required(plan, &tables);
+            if self.errors.is_empty() && !headers_only {
+                let files: Vec<&[SourceFile]> = tables.iter().map(|table| table.files.as_slice()).collect();
+                let codes = lint_codes::find(plan, &files, console)?;
+                self.warnings.extend(codes.iter().map(|codes| codes.problem(plan)));
+                self.codes.extend(codes);
             }
         }
-    }
-
-    /// Runs the tests in `directory`: each a folder with extract files and `expect.json`, the payload or payloads.
-    fn run_tests(&mut self, plan: &Arc<Plan>, directory: &Path) -> Result<(), Error> {
-        let mut folders: Vec<PathBuf> = std::fs::read_dir(directory)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.is_dir())
-            .collect();
-        folders.sort();
-        for folder in folders {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let expected = folder.join("expect.json");
-            let text = std::fs::read(&expected).map_err(|source| Error::Input { path: expected.clone(), source })?;
-            let wrong = match serde_json::from_slice::<Value>(&text) {
-                Err(error) => Some(format!("{} is no JSON: {error}", expected.display())),
-                Ok(expected) => match payloads_of(plan, &folder) {
-                    Err(error) => Some(Error::from(error).to_string()),
-                    Ok((made, findings)) => difference(&expected, &made, &findings),
-                },
-            };
-            self.tests.insert(name, wrong);
-        }
+        self.warnings.append(&mut unused);
         Ok(())
     }
-}
 
-/// The payloads of the extract in `directory`, and what was found on the way.
-fn payloads_of(plan: &Arc<Plan>, directory: &Path) -> Result<(Vec<Value>, Vec<Finding>), StageError> {
-    let sources = stage::find_sources(plan, directory, MissingFiles::AreEmpty)?;
-    let stage = stage::load(plan, sources, &Staging::in_memory(&|table| name_accounts(plan, table)), None)?;
-    let books = Books::open(&stage, &Selection::default());
-    let (mut made, mut findings) = (Vec::new(), books.findings.clone());
-    let taken = payloads::make(&books, 1, &|_, _| {}, |handed| {
-        match handed {
-            Handed::Batch(batch) => {
-                for account in &mut batch.accounts {
-                    if let Some((range, _)) = account.payload.clone() {
-                        made.extend(serde_json::from_slice::<Value>(&batch.bytes[range]).ok());
+    fn check_headers(&mut self, plan: &Plan, number: usize, directory: &Path, unused: &mut Vec<Problem>) -> TableFiles {
+        let table = &plan.tables[number];
+        let files = extract::find_files(directory, &table.name, &table.files, &table.dialect, &table.header)
+            .unwrap_or_else(|error| {
+                self.warnings.push(plan.table_problem(number, error.to_string(), None));
+                Vec::new()
+            });
+        let mut names = Vec::new();
+        for file in files.iter().filter(|file| !file.header.is_empty()) {
+            self.errors.extend(plan.check_header(number, &file.name, &file.header));
+            let left = plan.unused_columns(number, &file.name, &file.header);
+            self.coverage.columns += file.header.len();
+            self.coverage.columns_used += file.header.len() - left.len();
+            names.extend(
+                file.header
+                    .iter()
+                    .filter(|name| left.iter().any(|p| p.message.contains(&format!("`{name}`"))))
+                    .cloned(),
+            );
+            unused.extend(left);
+        }
+        TableFiles { files, unused: names }
+    }
+
+    /// Required fields without a line, with the columns that may be meant for them.
+    fn check_required(&mut self, plan: &Plan, tables: &[TableFiles]) {
+        for mut missing in plan.missing() {
+            self.coverage.required_missing += usize::from(missing.always);
+            let leaf = missing.path.rsplit('.').next().unwrap_or_default();
+            let near = draft::nearest_columns(leaf, tables[missing.table].unused.iter().map(String::as_str));
+            if !near.is_empty() {
+                let columns: Vec<String> = near.iter().map(|column| format!("`{column}`")).collect();
+                let may_be = format!("perhaps column {} is meant for it", columns.join(" or "));
+                missing.problem.help =
+                    Some(missing.problem.help.map_or(may_be.clone(), |help| format!("{help}; {may_be}")));
+            }
+            let told = if missing.always { &mut self.warnings } else { &mut self.notices };
+            told.push(missing.problem);
+        }
+    }
+
+    fn tell(&self, console: &Console) -> Result<(), Error> {
+        // For people, at the line of the file; for a file or another program, a line each, to be searched and jumped to.
+        let mut excerpts = console.is_terminal().then(|| Excerpts::new(console.wants_colours()));
+        console.write(|out| {
+            let all = [
+                (&self.errors, Severity::Error),
+                (&self.warnings, Severity::Warning),
+                (&self.notices, Severity::Notice),
+            ];
+            for (problems, severity) in all {
+                for problem in problems {
+                    match &mut excerpts {
+                        Some(excerpts) => writeln!(out, "{}", excerpts.show(problem, severity))?,
+                        None => writeln!(out, "{severity}: {problem}")?,
                     }
-                    findings.append(&mut account.findings);
                 }
             }
-            Handed::End(end) => findings.append(&mut end.findings),
-        }
-        Ok::<_, std::convert::Infallible>(())
-    });
-    match taken {
-        Err(payloads::PayloadError::Stage(error)) => Err(error),
-        _ => Ok((made, findings)),
-    }
-}
-
-/// How the payloads differ from what a test expects: an object for one, a list for several.
-fn difference(expected: &Value, made: &[Value], findings: &[Finding]) -> Option<String> {
-    let expected = match expected {
-        Value::Array(list) => list.clone(),
-        one => vec![one.clone()],
-    };
-    let told = || {
-        let worst = findings.iter().find(|finding| finding.severity == Severity::Error);
-        worst.map_or_else(String::new, |finding| {
-            let cell = finding.cells.first().map(ToString::to_string).unwrap_or_default();
-            format!("; {cell}: {}", finding.message)
+            for (name, wrong) in &self.tests {
+                match wrong {
+                    None => writeln!(out, "test {name}: ok")?,
+                    Some(wrong) => writeln!(out, "test {name}: failed: {wrong}")?,
+                }
+            }
+            let Coverage { fields_written, fields, required_missing, columns_used, columns } = self.coverage;
+            if fields > 0 {
+                writeln!(out, "{fields_written} of {fields} fields of the target have a line, {required_missing} required ones have none")?;
+                writeln!(out, "{columns_used} of {columns} columns of the extract are used or waived")?;
+            }
+            let failed = self.tests.values().flatten().count();
+            writeln!(out, "{} errors, {} warnings, {failed} tests failed", self.errors.len(), self.warnings.len())
         })
-    };
-    if expected.len() != made.len() {
-        return Some(format!("expected {} payloads, got {}{}", expected.len(), made.len(), told()));
-    }
-    let different = expected.iter().zip(made).find_map(|(expected, made)| first_difference("", expected, made));
-    different.map(|path| format!("`{path}` is not as expected{}", told()))
-}
-
-/// The path of the first difference between two JSON values.
-fn first_difference(path: &str, expected: &Value, made: &Value) -> Option<String> {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    match (expected, made) {
-        (Value::Object(expected), Value::Object(made)) => {
-            let names: std::collections::BTreeSet<&String> = expected.keys().chain(made.keys()).collect();
-            names.into_iter().find_map(|name| match (expected.get(name), made.get(name)) {
-                (Some(expected), Some(made)) => first_difference(&below(name), expected, made),
-                _ => Some(below(name)),
-            })
-        }
-        (Value::Array(expected), Value::Array(made)) if expected.len() == made.len() => {
-            let pairs = expected.iter().zip(made).enumerate();
-            pairs
-                .into_iter()
-                .find_map(|(at, (expected, made))| first_difference(&below(&at.to_string()), expected, made))
-        }
-        (expected, made) => (expected != made).then(|| path.to_owned()),
     }
 }

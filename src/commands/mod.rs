@@ -16,7 +16,10 @@ mod follow;
 mod gates;
 mod generate;
 mod hold;
+mod init;
 mod lint;
+mod lint_codes;
+mod lint_tests;
 mod open_run;
 mod payload_output;
 mod profile;
@@ -79,6 +82,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode, Error> {
         Command::Follow(args) => follow::execute(args, &project()?, console),
         Command::Generate(args) => generate::execute(args, console),
         Command::Hold(args) => hold::hold(args, &project()?, console),
+        Command::Init(args) => init::execute(args, console),
         Command::Lint(args) => lint::execute(args, &project()?, console),
         Command::Profile(args) => profile::execute(args, console),
         Command::Purge(args) => purge::execute(args, &project()?, console),

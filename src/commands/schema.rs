@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::{CommonArgs, SchemaArgs, SchemaTopic};
-use crate::config::{PROJECT_FILE, Project};
+use crate::config::{self, PROJECT_FILE, Project};
 use crate::console::Console;
 use crate::contract::catalogue::Catalogue;
 use crate::contract::changes::{Change, What, changes};
@@ -19,12 +19,23 @@ use crate::rules::register::Register;
 /// Runs the command.
 pub(super) fn execute(args: &SchemaArgs, common: &CommonArgs, console: &Console) -> Result<ExitCode, Error> {
     let project = || Project::load(common.project.as_deref(), &common.set);
+    // The contract that is built in can be read without a project.
+    let contract = || {
+        let has_project = common.project.is_some() || !common.set.is_empty() || Path::new(PROJECT_FILE).exists();
+        let source = if has_project { project()?.target.contract } else { ContractSource::BuiltIn };
+        Ok::<_, Error>(Contract::load(&source)?)
+    };
     match args.topic {
         SchemaTopic::Contract => {
-            // The contract that is built in can be read without a project.
-            let has_project = common.project.is_some() || !common.set.is_empty() || Path::new(PROJECT_FILE).exists();
-            let source = if has_project { project()?.target.contract } else { ContractSource::BuiltIn };
-            super::tell(console, &Catalogue::of(&*Contract::load(&source)?))?;
+            super::tell(console, &Catalogue::of(&*contract()?))?;
+            Ok(ExitCode::Complete)
+        }
+        SchemaTopic::Project => {
+            console.document(&config::schema())?;
+            Ok(ExitCode::Complete)
+        }
+        SchemaTopic::Mapping => {
+            console.document(&mapping::schema::schema(&*contract()?))?;
             Ok(ExitCode::Complete)
         }
         SchemaTopic::Diff => {

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -46,86 +47,123 @@ pub(super) const KEYS: &[&str] = &[
     "stop.until",
 ];
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Settings {
+    /// Where accounts come from.
     pub source: SourceSettings,
+    /// Where the project keeps what it makes.
     pub project: ProjectSettings,
+    /// Where accounts go.
     pub target: TargetSettings,
+    /// Bounds on requests and memory.
     pub limits: LimitSettings,
+    /// How payloads are sent.
     pub submit: SubmitSettings,
+    /// How imports are followed.
     pub follow: FollowSettings,
+    /// What ends a run early, cleanly, to be resumed.
     pub stop: StopSettings,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct SourceSettings {
+    /// The mapping's folder, relative to this file.
     pub mapping: Option<PathBuf>,
+    /// The extract folders, relative to this file.
     pub extracts: Option<Vec<PathBuf>>,
+    /// What "today" means to date rules: manifest, today, or a date.
     pub run_date: Option<RunDate>,
+    /// The sender's list of files and record counts, a file name in the extract folder.
     pub manifest: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ProjectSettings {
+    /// The folder of the ledger and of everything that belongs to it; .slipway if not said.
     pub state: Option<PathBuf>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct TargetSettings {
+    /// The target's base URL; http only on this machine.
     pub url: Option<String>,
+    /// What stands behind the URL; not needed on this machine. Production asks for --yes.
     pub environment: Option<super::Environment>,
+    /// The import suppliers whose payloads may be sent.
     pub suppliers: Option<Vec<String>>,
+    /// How requests show who sends them.
     pub auth: AuthSettings,
+    /// What the body of a request is; bare if not said.
     pub envelope: Option<super::Envelope>,
+    /// edf-gb, the one that is built in, or the path of the tenant's OpenAPI document.
     pub contract: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct AuthSettings {
+    /// The form of the Authorization header; token if not said.
     pub scheme: Option<super::Scheme>,
+    /// The variable that holds the API key; `SLIPWAY_API_KEY` if nothing is said.
     pub env: Option<String>,
+    /// The file that holds the API key.
     pub file: Option<PathBuf>,
+    /// The command that prints the API key.
     pub command: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct LimitSettings {
+    /// How many requests of any kind may start: 20/s, 600/min. 20/s if not said.
     pub rate: Option<Rate>,
+    /// How many requests may be on their way at once; 64 if not said.
     pub in_flight: Option<u32>,
+    /// How long one request may take; 30s if not said.
     pub timeout: Option<Span>,
+    /// How often a request is tried; 6 if not said.
     pub attempts: Option<u32>,
+    /// How long a status of not found must last before a doubtful create counts as not received; 60s if not said.
     pub settle: Option<Span>,
+    /// How much memory a build may use; 1GiB if not said.
     pub memory: Option<Bytes>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct SubmitSettings {
+    /// Which payloads are validated before they are created: never, sample or always; never if not said.
     pub validate: Option<super::Validate>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct FollowSettings {
+    /// The first wait between two reads of one status; 5s if not said.
     pub every: Option<Span>,
+    /// How long a run follows before it leaves the rest to the next; 2h if not said.
     #[serde(rename = "for")]
     pub patience: Option<Span>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct StopSettings {
+    /// More than this share rejected offline: nothing is sent; 5% if not said.
     pub rejected: Option<Share>,
+    /// More than this share refused or errored of 100 or more tried; 5% if not said.
     pub failed: Option<Share>,
+    /// So many outages in a row; 20 if not said.
     pub consecutive_failures: Option<u32>,
+    /// How long a run waits for a target that has gone away; 5m if not said.
     pub give_up_after: Option<Span>,
+    /// So many accounts in a row that are refused for the same codes and paths; 20 if not said.
     pub identical_refusals: Option<u32>,
+    /// No creates after this time of day in Great Britain: 06:00.
     pub until: Option<TimeOfDay>,
 }
 

@@ -1,5 +1,6 @@
 //! The quantities of `slipway.toml`, read once into ready values: `"20/s"`, `"1GiB"`, `"5%"`, `"30s"`, `"06:00"`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 /// How many requests may start in a period: `"20/s"`, `"600/min"`, `"1000/h"`.
@@ -180,6 +182,27 @@ macro_rules! from_text {
 }
 
 from_text!(Rate, Span, Bytes, Share, TimeOfDay, RunDate);
+
+/// Says to editors what a text of the type looks like.
+macro_rules! schema_of_text {
+    ($($quantity:ident: $example:literal),*) => {$(
+        impl JsonSchema for $quantity {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($quantity).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "examples": [$example]})
+            }
+        }
+    )*};
+}
+
+schema_of_text!(Rate: "20/s", Span: "30s", Bytes: "1GiB", Share: "5%", TimeOfDay: "06:00", RunDate: "2026-07-01");
 
 /// When the target may create accounts: `START/END`, two instants with offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,11 +12,14 @@
 //! | [`word`] | short texts as numbers, and codes found by them |
 //! | [`plan`], [`compile`] | names resolved against the contract, conversions chosen |
 //!
+//! What is still open ([`coverage`]) and what editors are told ([`schema`]) is told from the plan and the contract.
+//!
 //! Everything that can be known before a record is read is checked here, all problems at once, each with its place.
 //! Reads no extract: headers are handed in.
 
 mod columns;
 mod compile;
+pub mod coverage;
 pub mod cut;
 pub mod document;
 mod fields;
@@ -31,6 +34,7 @@ pub mod read;
 mod read_line;
 pub mod render;
 pub mod reshape;
+pub mod schema;
 pub mod value;
 pub mod word;
 

@@ -142,7 +142,11 @@ fn records(counted: &[Counted], at: At) -> u64 {
 /// A column without blanks in which nearly every value is another.
 fn may_be_key(counted: &[Counted], at: At, look: &Look) -> bool {
     let records = records(counted, at);
-    records > 1 && look.filled == records && look.distinct * 10 >= records * 9 && look.longest <= 64 && !look.is_decimal
+    (records > 1 || at.column == 0 && !look.is_date)
+        && look.filled == records
+        && look.distinct * 10 >= records * 9
+        && look.longest <= 64
+        && !look.is_decimal
 }
 
 /// A key may have a few records twice, as extracts do; more, and it is none.
@@ -183,7 +187,7 @@ impl Part {
 fn screen(counted: &[Counted], looks: &BTreeMap<At, Look>, candidates: &[At]) -> Vec<(At, At)> {
     let mut pairs = Vec::new();
     for (child, look) in looks {
-        if look.filled == 0 || look.distinct < 2 || look.is_decimal || look.is_date || look.longest > 64 {
+        if look.filled == 0 || look.is_decimal || look.is_date || look.longest > 64 {
             continue;
         }
         let others = candidates.iter().filter(|at| (at.file, at.table) != (child.file, child.table));
@@ -200,6 +204,9 @@ fn likeness(counted: &[Counted], looks: &BTreeMap<At, Look>, child: At, parent: 
     let (ours, theirs) = (&looks[&child], &looks[&parent]);
     let (all, both) = ours.sketch.within(&theirs.sketch);
     let named = name_fit(counted, child, parent);
+    if ours.distinct < 2 && named < 2 {
+        return None;
+    }
     let share = if all == 0 { 0 } else { both as u64 * 1000 / all as u64 };
     let telling = ours.distinct >= 20 && all >= 8 && !theirs.is_dense;
     let fits = match named {

@@ -72,6 +72,14 @@ pub struct ConsentArgs {
     pub reason: Option<String>,
 }
 
+/// Promises of the sender that need not be kept.
+#[derive(Clone, Debug, Default, Args)]
+pub struct WaiveArgs {
+    /// A control total that need not agree, such as `notes.csv:records`, as long as it stays as it is; asks for `--reason`
+    #[arg(long, value_name = "FILE:TOTAL", requires = "reason")]
+    pub waive: Vec<String>,
+}
+
 /// How accounts are sent, where the target's envelope has a place to say so.
 #[derive(Clone, Debug, Default, Args)]
 pub struct SendArgs {
@@ -96,6 +104,9 @@ pub struct RunArgs {
     /// Consent.
     #[command(flatten)]
     pub consent: ConsentArgs,
+    /// Control totals.
+    #[command(flatten)]
+    pub waive: WaiveArgs,
 }
 
 /// Turn the extracts into payloads and findings. Sends nothing.
@@ -108,6 +119,12 @@ pub struct BuildArgs {
     /// Write the payloads as NDJSON to this file (`-`: standard output; compressed if it ends in `.zst`)
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Control totals.
+    #[command(flatten)]
+    pub waive: WaiveArgs,
+    /// Why, for the record of runs
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// Ask the target to check ready payloads. Creates nothing.
@@ -283,7 +300,14 @@ pub struct ReportArgs {
 /// Check the identities that must balance; exit 1 if one does not.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example:\n  slipway reconcile && echo balanced")]
-pub struct ReconcileArgs {}
+pub struct ReconcileArgs {
+    /// Compare with the target's own lists of imports too
+    #[arg(long)]
+    pub target: bool,
+    /// Read every payload back too, and check that it is what was built
+    #[arg(long)]
+    pub payloads: bool,
+}
 
 /// Serve the embedded target on a port of this machine, for rehearsals and tests.
 ///

@@ -4,6 +4,7 @@
 //! accounts is far below what 128 bits hold. Nothing here knows how columns are converted: what it says of a cell's
 //! text can be held against what became of it.
 
+use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
@@ -68,10 +69,13 @@ impl Amount {
         if whole.is_empty() || part.is_empty() && whole.len() < digits.len() {
             return None;
         }
-        let places = part.len() as u32 + shift;
-        if places > PLACES {
+        // Noughts at the end of many places say nothing.
+        let spare = part.len().saturating_sub((PLACES - shift) as usize);
+        let (part, spare) = part.split_at(part.len() - spare);
+        if spare.iter().any(|byte| *byte != b'0') {
             return None;
         }
+        let places = part.len() as u32 + shift;
         let mut unscaled = 0_i64;
         let mut counted = 0;
         for byte in whole.iter().chain(part) {
@@ -104,6 +108,18 @@ impl Amount {
     #[must_use]
     pub fn of_units(units: i128) -> Self {
         Self(units)
+    }
+}
+
+impl fmt::Display for Amount {
+    /// As a decimal with as many places as it needs, two at the least.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pound = 10_u128.pow(PLACES);
+        let (whole, part) = (self.0.unsigned_abs() / pound, self.0.unsigned_abs() % pound);
+        let digits = format!("{part:015}");
+        let places = digits.trim_end_matches('0').len().max(2);
+        let sign = if self.is_negative() { "-" } else { "" };
+        write!(f, "{sign}{whole}.{}", &digits[..places])
     }
 }
 
@@ -213,6 +229,7 @@ mod tests {
             ("-1.005", 0, Some((-101, 5_000_000_000_000))),
             ("0.000000000000001", 0, Some((0, 1))),
             ("0.0000000000000001", 0, None),
+            ("0.0100000000000000000", 0, Some((1, 0))),
             ("12345678901234567", 0, Some((1_234_567_890_123_456_700, 0))),
             ("123456789012345678", 0, None),
             ("", 0, None),
@@ -229,6 +246,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_amount_is_written_with_the_places_it_needs() {
+        let written = |text: &str| Amount::read(text.as_bytes(), 0).unwrap().to_string();
+        let texts = ["0", "-0.05", "12.3", "1.005", "-7.000000000000001", "100"];
+        assert_eq!(texts.map(written), ["0.00", "-0.05", "12.30", "1.005", "-7.000000000000001", "100.00"]);
+    }
+
     proptest! {
         #[test]
         fn what_is_read_is_what_a_decimal_reads(unscaled in -99_999_999_999_999_999_i64..=99_999_999_999_999_999, places in 0..=15_u32) {
@@ -236,7 +260,7 @@ mod tests {
             let read = Amount::read(text.as_bytes(), 0).unwrap();
             prop_assert_eq!(read, Amount::decimal(unscaled, places));
             let (pence, rest) = read.parts();
-            if pence.abs() < i64::MAX {
+            if pence != i64::MIN && pence != i64::MAX {
                 prop_assert_eq!(Amount::of_parts(pence, rest), read);
             }
         }

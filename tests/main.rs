@@ -14,6 +14,7 @@ mod layering;
 mod layouts;
 mod ledgers;
 mod lint;
+mod money;
 mod page;
 mod profile;
 mod proxy;

@@ -44,6 +44,7 @@ fn build((mapping, text): (&Path, &str), extract: &Path, threads: usize, memory:
             storage: Storage::Directory(scratch.path().to_owned()),
             memory,
             name: &|table| name_accounts(&plan, table),
+            wanted: slipway::stage::promised::Wanted::default(),
             advanced: &|_| {},
         };
         let stage = stage::load(&plan, sources, &staging, None).unwrap();

@@ -10,6 +10,8 @@ use polars::frame::DataFrame;
 use polars::prelude::{Column, IdxCa, NewChunkedArray as _};
 
 use super::bucket::{Bucket, Buckets};
+use super::lost::{Lost, LostMoney};
+use super::measured::LedgerCodes;
 use super::order::{self, Placed};
 use super::records::{Records, finding};
 use super::selection::{Selected, Selection};
@@ -54,6 +56,10 @@ pub struct Book {
     pub findings: Vec<Finding>,
     /// Findings about accounts that are known before their payloads are made.
     pub account_findings: BTreeMap<u32, Vec<Finding>>,
+    /// Money that is in no payload.
+    lost: LostMoney,
+    /// By entity: records below accounts that are not rejected.
+    records: Vec<u64>,
 }
 
 /// The books of an extract.
@@ -67,6 +73,8 @@ pub struct Books<'s> {
     pub stopped_by: Vec<Arc<str>>,
     /// What became of the records that belong to no account, and of those that stand twice.
     pub buckets: Buckets,
+    /// The codes of billing ledgers that payloads have had so far.
+    pub codes: LedgerCodes,
 }
 
 impl<'s> Books<'s> {
@@ -74,8 +82,14 @@ impl<'s> Books<'s> {
     #[must_use]
     pub fn open(stage: &'s Stage, selection: &Selection) -> Self {
         let (selected, unknown) = selection.select(&stage.accounts);
-        let mut books =
-            Self { stage, selected, findings: unknown, stopped_by: Vec::new(), buckets: Buckets::new(&stage.tables) };
+        let mut books = Self {
+            stage,
+            selected,
+            findings: unknown,
+            stopped_by: Vec::new(),
+            buckets: Buckets::new(&stage.tables),
+            codes: LedgerCodes::default(),
+        };
         for (number, table) in stage.tables.iter().enumerate() {
             let records = Records { stage, number, table };
             books.findings.extend(records.lost_findings());
@@ -86,6 +100,12 @@ impl<'s> Books<'s> {
             }
         }
         books
+    }
+
+    /// What the books are made from.
+    #[must_use]
+    pub fn stage(&self) -> &'s Stage {
+        self.stage
     }
 
     /// How many accounts there are in all books, named or not.
@@ -121,6 +141,8 @@ impl Book {
         let mut book = Self {
             buckets: part.tables.iter().map(|table| vec![Bucket::Filtered; table.rows() as usize]).collect(),
             entities: Vec::with_capacity(plan.entities.len()),
+            lost: LostMoney::new(&plan, &part),
+            records: Vec::with_capacity(plan.entities.len()),
             plan,
             tables: part.tables,
             accounts: Vec::new(),
@@ -140,6 +162,7 @@ impl Book {
                 order::sort(&mut placed, entity, &columns, &table.texts);
             }
             positions.push(inverse(&placed.rows, table.rows()));
+            book.records.push(placed.rows.len() as u64);
             let frame = book.gather(number, placed)?;
             book.entities.push(frame);
             let table = book.plan.entities[number].table;
@@ -148,13 +171,60 @@ impl Book {
             }
         }
         book.fill_buckets(&positions);
+        book.lose_money(&positions)?;
         book.tell_of_unclaimed(stage, &positions);
         book.tell_of_shared_keys(stage);
         for table in &mut book.tables {
             table.parents = Vec::new();
-            table.masks = Vec::new();
         }
         Ok(book)
+    }
+
+    /// Adds up the money of the records that are in no object.
+    fn lose_money(&mut self, positions: &[Vec<u32>]) -> Result<(), StageError> {
+        let plan = self.plan.clone();
+        let mut lost = std::mem::take(&mut self.lost);
+        for (number, table) in self.tables.iter().enumerate().filter(|(at, _)| !plan.tables[*at].money.is_empty()) {
+            let columns = lost.columns(&plan, number, table)?;
+            let mut found = Vec::new();
+            for row in 0..table.rows() {
+                let at = row as usize;
+                columns.each(table.mask(row), at, |field, slot, amount| {
+                    let placed = field.entity.is_some_and(|entity| positions[entity][at] != NO_ROW);
+                    if placed {
+                        return;
+                    }
+                    let whole = self.buckets[number][at];
+                    let bucket = match field.entity {
+                        _ if table.is_dead(row) => Bucket::Duplicate,
+                        Some(entity) => self.bucket(&[entity], number, row, whole),
+                        None => whole,
+                    };
+                    // Of a record that is used otherwise, whatever no object takes is left out.
+                    let bucket = if bucket == Bucket::Used { Bucket::Filtered } else { bucket };
+                    found.push((row, bucket, slot, amount));
+                });
+            }
+            drop(columns);
+            for (row, bucket, slot, amount) in found {
+                lost.add(&plan, number, (bucket, Some(table.accounts[row as usize])), slot, amount);
+            }
+        }
+        self.lost = lost;
+        Ok(())
+    }
+
+    /// By entity: records below accounts that are not rejected.
+    #[must_use]
+    pub fn records(&self) -> &[u64] {
+        &self.records
+    }
+
+    /// Money of the book's records that is in no payload.
+    pub fn take_lost(&mut self) -> Vec<Lost> {
+        let ranks = &self.ranks;
+        let name = |rank: u32| ranks.binary_search(&rank).ok().map(|account| self.accounts[account].clone());
+        std::mem::take(&mut self.lost).into_list(name)
     }
 
     /// The accounts in the order of their names. One without a name that can be read is told of and left out.
@@ -316,6 +386,7 @@ impl Book {
     /// Marks every record of account `account` as one of a rejected account.
     pub fn reject(&mut self, account: u32) {
         let mut ranges = vec![(0, 0); self.entities.len()];
+        let rank = self.ranks[account as usize];
         for number in 0..self.entities.len() {
             let entity = &self.entities[number];
             let range = match self.plan.entities[number].parent {
@@ -326,6 +397,13 @@ impl Book {
                 }
             };
             ranges[number] = range;
+            self.records[number] -= u64::from(range.1 - range.0);
+            let table = self.plan.entities[number].table;
+            if self.plan.tables[table].money.iter().any(|field| field.entity == Some(number)) {
+                let rows = &entity.rows[range.0 as usize..range.1 as usize];
+                // A column that could be read before can be read again.
+                let _ = self.lost.reject(&self.plan, (number, table), &self.tables[table], rows, rank);
+            }
             for row in &entity.rows[range.0 as usize..range.1 as usize] {
                 self.buckets[self.plan.entities[number].table][*row as usize] = Bucket::Rejected;
             }

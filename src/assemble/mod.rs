@@ -9,6 +9,8 @@
 //! | [`bucket`] | records counted by what became of them |
 //! | [`view`] | one account's values, typed, with the cells they come from |
 //! | [`steps`] | how an object is written, resolved beforehand |
+//! | [`lost`] | money of records that are in no payload |
+//! | [`measured`] | what a payload comes to |
 //! | [`walk`] | one account's payload, canonical to the byte, its fields checked |
 //! | [`payloads`] | all payloads, book by book in parallel, in order |
 //! | [`store`] | payloads on disk and back |
@@ -18,6 +20,8 @@
 
 pub mod book;
 pub mod bucket;
+pub mod lost;
+pub mod measured;
 pub mod order;
 pub mod payloads;
 mod records;
@@ -33,5 +37,7 @@ pub mod walk;
 
 pub use book::{Book, Books};
 pub use bucket::{Bucket, Buckets};
+pub use lost::Lost;
+pub use measured::{Came, LedgerCodes};
 pub use selection::Selection;
 pub use view::{EntityId, FieldId, Row, Schema, Value, View, name_accounts};

@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::book::Books;
 use super::bucket::Buckets;
+use super::lost::Lost;
+use super::measured::Came;
 use super::steps::Steps;
 use super::store::{Block, Compressor, StoreError};
 use super::view::{Row, View};
@@ -29,6 +31,8 @@ pub struct Made {
     pub payload: Option<(Range<usize>, Digest)>,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// What its payload comes to.
+    pub came: Vec<Came>,
 }
 
 /// Some accounts, made.
@@ -42,6 +46,8 @@ pub struct Batch {
     pub accounts: Vec<Made>,
     /// Fields with a value that is not on the tenant's own list.
     pub unlisted: BTreeSet<String>,
+    /// By entity: records of theirs without an object.
+    pub empty: Vec<u64>,
 }
 
 /// What a book comes to when all of its accounts are made.
@@ -51,6 +57,10 @@ pub struct BookEnd {
     pub buckets: Buckets,
     /// Findings about records that no account can be told for.
     pub findings: Vec<Finding>,
+    /// By entity: records below accounts that were not rejected.
+    pub records: Vec<u64>,
+    /// Money of the book's records that is in no payload.
+    pub lost: Vec<Lost>,
 }
 
 /// What is handed over, in order: the batches of a book, then its end, then those of the next.
@@ -161,8 +171,8 @@ fn make_book(
     {
         let view = View::new(&book).map_err(|error| BookError::Stage(error.into()))?;
         for start in (0..book.accounts.len() as u32).step_by(ACCOUNTS_A_BATCH as usize) {
-            let batch =
-                make_batch((&view, steps), start, check, buffers.take(), &mut compressor).map_err(BookError::Store)?;
+            let batch = make_batch((&view, steps, books), start, check, buffers.take(), &mut compressor);
+            let batch = batch.map_err(BookError::Store)?;
             let of_batch = (start..).zip(&batch.accounts);
             rejected.extend(of_batch.filter(|(_, made)| made.payload.is_none()).map(|(account, _)| account));
             if sender.send(Ok(Handed::Batch(batch))).is_err() {
@@ -175,12 +185,17 @@ fn make_book(
     }
     let mut buckets = Buckets::new(&books.stage.tables);
     book.count(books.stage, &mut buckets);
-    let end = BookEnd { buckets, findings: std::mem::take(&mut book.findings) };
+    let end = BookEnd {
+        buckets,
+        findings: std::mem::take(&mut book.findings),
+        records: book.records().to_vec(),
+        lost: book.take_lost(),
+    };
     Ok(sender.send(Ok(Handed::End(end))).is_ok())
 }
 
 fn make_batch(
-    (view, steps): (&View<'_>, &Steps<'_>),
+    (view, steps, books): (&View<'_>, &Steps<'_>, &Books<'_>),
     start: u32,
     check: &AccountCheck<'_>,
     (mut bytes, used): (Vec<u8>, Block),
@@ -189,7 +204,8 @@ fn make_batch(
     bytes.clear();
     let book = view.book;
     let end = (start + ACCOUNTS_A_BATCH).min(book.accounts.len() as u32);
-    let mut walk = Walk::new(view, steps, bytes);
+    let mut walk = Walk::new(view, steps, &books.codes, bytes);
+    let mut empty = vec![0; book.plan.entities.len()];
     let mut accounts = Vec::with_capacity((end - start) as usize);
     for account in start..end {
         let from = walk.out.len();
@@ -205,6 +221,7 @@ fn make_batch(
         let rejected = findings.iter().any(|finding| finding.severity == Severity::Error);
         let payload = if rejected {
             walk.out.truncate(from);
+            walk.measured.forget();
             None
         } else {
             let range = from..walk.out.len();
@@ -212,10 +229,11 @@ fn make_batch(
             walk.out.push(b'\n');
             Some((range, digest))
         };
-        accounts.push(Made { key: book.accounts[account as usize].clone(), payload, findings });
+        let came = walk.measured.take(&mut empty);
+        accounts.push(Made { key: book.accounts[account as usize].clone(), payload, findings, came });
     }
     let bytes = std::mem::take(&mut walk.out);
-    Ok(Batch { block: compressor.compress(&bytes, used)?, bytes, accounts, unlisted: walk.unlisted })
+    Ok(Batch { block: compressor.compress(&bytes, used)?, bytes, accounts, unlisted: walk.unlisted, empty })
 }
 
 fn too_large(account: Row<'_>, bytes: usize) -> Finding {

@@ -121,6 +121,10 @@ impl<'p> Step<'p> {
         let thorough = Self { item, lines: Vec::new(), may_be_absent: false };
         let Item::Field { key, field } = item else { return thorough };
         let field = &fields[*field];
+        // Money is added up by the walk, from the bytes it writes.
+        if field.lines.iter().any(|line| line.money) {
+            return thorough;
+        }
         let (constraint, required) = match field.cases[case] {
             Case::Open => (None, false),
             Case::Held { constraint, required } => (Some(constraint), required),

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::measured::{LedgerCodes, Measured};
 use super::steps::Steps;
 use super::view::{Row, View};
 use crate::contract::{Constraint, Violation};
@@ -38,6 +39,8 @@ pub struct Walk<'a> {
     chosen: Vec<u8>,
     /// Required fields that turned out absent in the objects being written: (field of its entity).
     missing: Vec<usize>,
+    /// What the account being written comes to.
+    pub(super) measured: Measured<'a>,
 }
 
 /// What a value is, before it is written.
@@ -50,7 +53,7 @@ enum Written {
 impl<'a> Walk<'a> {
     /// A walk over the accounts of `view` that writes into `out`; `steps` are those of its plan.
     #[must_use]
-    pub fn new(view: &'a View<'a>, steps: &'a Steps<'a>, out: Vec<u8>) -> Self {
+    pub fn new(view: &'a View<'a>, steps: &'a Steps<'a>, codes: &'a LedgerCodes, out: Vec<u8>) -> Self {
         let plan: &Plan = &view.book.plan;
         Self {
             view,
@@ -61,6 +64,7 @@ impl<'a> Walk<'a> {
             unlisted: BTreeSet::new(),
             chosen: vec![0; plan.discriminators.len()],
             missing: Vec::new(),
+            measured: Measured::new(&plan.measures, codes),
         }
     }
 
@@ -85,6 +89,7 @@ impl<'a> Walk<'a> {
         self.check_order(entity, at);
         let start = self.out.len();
         let missing = self.missing.len();
+        let above = self.measured.enter(entity, |code| self.view.entities[entity].value(at, code).text());
         self.out.push(b'{');
         let (steps, columns) = (self.steps, &self.view.entities[entity]);
         for step in steps.of(entity, case) {
@@ -92,7 +97,9 @@ impl<'a> Walk<'a> {
                 self.item(entity, at, case, step.item);
             }
         }
-        if !self.close(start) {
+        let is_written = self.close(start);
+        self.measured.leave(entity, self.variant(entity), is_written, above);
+        if !is_written {
             self.missing.truncate(missing);
             return false;
         }
@@ -101,6 +108,11 @@ impl<'a> Walk<'a> {
             self.required(entity, at, &unmapped.name, None);
         }
         true
+    }
+
+    /// The variant of the object of `entity` being written, counted from 1; 0: none.
+    fn variant(&self, entity: usize) -> usize {
+        self.plan.entities[entity].decides.map_or(0, |(discriminator, _)| usize::from(self.chosen[discriminator]))
     }
 
     /// A cell that only gives the object its place must be readable too: a misread key is a wrong place.
@@ -142,7 +154,7 @@ impl<'a> Walk<'a> {
                 let start = self.out.len();
                 key.push(&mut self.out);
                 let plan = &self.plan.entities[entity].fields[*field];
-                match self.field(entity, at, case, plan) {
+                match self.field(entity, at, case, *field) {
                     Written::Yes => self.out.push(b','),
                     Written::Faulty => self.out.truncate(start),
                     Written::Absent => {
@@ -220,7 +232,7 @@ impl<'a> Walk<'a> {
             let start = self.out.len();
             crate::mapping::render::push_string(&mut self.out, key);
             self.out.push(b':');
-            match self.field(entity, at, case, &self.plan.entities[entity].fields[field]) {
+            match self.field(entity, at, case, field) {
                 Written::Yes => self.out.push(b','),
                 Written::Absent | Written::Faulty => self.out.truncate(start),
             }
@@ -255,7 +267,9 @@ impl<'a> Walk<'a> {
             let written = match plan.scalar {
                 Some(field) => {
                     let case = plan.case(&self.chosen, &self.plan.discriminators);
-                    matches!(self.field(child, at, case, &plan.fields[field]), Written::Yes)
+                    let written = matches!(self.field(child, at, case, field), Written::Yes);
+                    self.measured.scalar(child, written);
+                    written
                 }
                 None => self.object(child, at),
             };
@@ -274,7 +288,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Writes the value of a field.
-    fn field(&mut self, entity: usize, at: usize, case: usize, field: &'a FieldPlan) -> Written {
+    fn field(&mut self, entity: usize, at: usize, case: usize, number: usize) -> Written {
+        let field = &self.plan.entities[entity].fields[number];
         let Some(line) = self.view.entities[entity].line(at, field) else { return Written::Absent };
         let before = self.out.len();
         let (written, violation) = self.value(entity, at, case, field, line);
@@ -291,6 +306,11 @@ impl<'a> Walk<'a> {
                 self.add(entity, at, field, "unexpected_field", Severity::Error, message);
             }
             _ => {}
+        }
+        if line.money && matches!(written, Written::Yes) {
+            // By the bytes that are sent, quotes left out.
+            let text = self.out.get(before + 1..self.out.len() - 1).unwrap_or_default();
+            self.measured.money((entity, number), self.variant(entity), text);
         }
         written
     }

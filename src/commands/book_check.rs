@@ -88,16 +88,19 @@ impl BookCheck {
     }
 }
 
-/// How many records of each file the payloads of `accounts` were made of.
-pub(super) fn records_of(accounts: &[&AccountKey], stage: &Stage) -> Result<Buckets, Error> {
+/// How many records of each file, and of each entity, the payloads of `accounts` were made of.
+pub(super) fn records_of(accounts: &[&AccountKey], stage: &Stage) -> Result<(Buckets, Vec<u64>), Error> {
     let mut records = Buckets::new(&stage.tables);
+    let mut used = vec![0; stage.plan.entities.len()];
     if !accounts.is_empty() {
         let books = Books::open(stage, &selection(accounts.iter().map(|key| (*key).clone())));
         for number in 0..books.len() {
-            books.book(number)?.count(stage, &mut records);
+            let book = books.book(number)?;
+            book.count(stage, &mut records);
+            used.iter_mut().zip(book.records()).for_each(|(used, records)| *used += records);
         }
     }
-    Ok(records)
+    Ok((records, used))
 }
 
 /// How many records of a file move from used to rejected.

@@ -16,6 +16,7 @@ use crate::cut::{self, CutPoint};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::finding::{Finding, Severity};
+use crate::ledger::control::Waiver;
 use crate::ledger::{BuildStart, BuildWriter, BuiltAccount, FileCount, Input, Ledger, PayloadPlace, RunId, Verdict};
 use crate::mapping::{self, Plan};
 use crate::rules::{RuleContext, RuleSet};
@@ -23,7 +24,9 @@ use crate::stage::{Digests, Stage};
 
 use super::ambiguous;
 use super::book_check::{self, BookCheck, Facts};
+use super::build_measures::BuildMeasures;
 use super::build_outcome::{BuildOutcome, Tally, buckets};
+use super::control_totals::{self, Promise};
 use super::drift;
 use super::extract_files::Extract;
 use super::open_run::OpenRun;
@@ -40,6 +43,10 @@ pub(super) struct BuildRequest {
     pub(super) wave: Option<String>,
     /// Where the payloads go as NDJSON besides the payload store; `-` is standard output.
     pub(super) out: Option<PathBuf>,
+    /// Control totals, each `FILE:TOTAL`, that need not agree.
+    pub(super) waive: Vec<String>,
+    /// Why.
+    pub(super) reason: Option<String>,
 }
 
 /// Runs the command.
@@ -54,7 +61,8 @@ pub(super) fn execute(args: &BuildArgs, project: &Project, console: &Console) ->
     let mut open_run = OpenRun::begin(project, "build")?;
     let built = open_run.select(&args.selection).and_then(|(wave, selection)| {
         open_run.compare_waves(wave.as_deref(), console)?;
-        let request = BuildRequest { selection, wave, out: args.out.clone() };
+        let waive = args.waive.waive.clone();
+        let request = BuildRequest { selection, wave, out: args.out.clone(), waive, reason: args.reason.clone() };
         build(project, &mut open_run.ledger, open_run.run, &request, console)
     });
     let result = built.and_then(|outcome| {
@@ -83,11 +91,15 @@ pub(super) fn build(
     let extract = Extract::open(project, &plan)?;
     let inputs = inputs(project, &plan, &extract)?;
     let (stage, digests) = stage_extract(project, &plan, &extract, &inputs, console)?;
-    let mut promised = extract.check_manifest(&stage);
-    promised.extend(Extract::check_control(&stage));
+    let mut promises = extract.promises(&stage);
+    let reason = request.reason.as_deref().unwrap_or_default();
+    let waivers = control_totals::waive(&mut promises, &ledger.waivers()?, &request.waive, reason)?;
     quarantine::write(&project.state.join("quarantine"), &stage)?;
-    Build { project, plan: &plan, extract: &extract, stage: &stage, request, console, inputs, digests }
-        .record(promised, ledger, run)
+    Build { project, plan: &plan, extract: &extract, stage: &stage, request, console, inputs, digests }.record(
+        (&promises, &waivers),
+        ledger,
+        run,
+    )
 }
 
 /// What the build is made from besides the extract files.
@@ -126,7 +138,12 @@ struct Build<'b> {
 }
 
 impl Build<'_> {
-    fn record(&self, promised: Vec<Finding>, ledger: &mut Ledger, run: RunId) -> Result<BuildOutcome, Error> {
+    fn record(
+        &self,
+        (promises, waivers): (&[Promise], &[Waiver]),
+        ledger: &mut Ledger,
+        run: RunId,
+    ) -> Result<BuildOutcome, Error> {
         let selection = &self.request.selection;
         let start = BuildStart {
             run_date: self.extract.run_date,
@@ -141,20 +158,26 @@ impl Build<'_> {
         }
         let mut tally = Tally::default();
         let books = Books::open(self.stage, selection);
-        let made = self.make(&books, &book_check, &mut writer, &mut tally)?;
+        let mut measures = BuildMeasures::new(&books);
+        let made = self.make(&books, &book_check, &mut writer, (&mut tally, &mut measures))?;
         let late = self.reject_late(&book_check, &mut writer, &mut tally)?;
+        measures.finish(&mut writer, &late.used)?;
         if self.is_out_of_date(&late) {
             self.write_out(&writer)?;
         }
+        waivers.iter().try_for_each(|waiver| writer.waive(run, waiver))?;
+        let totals = promises.iter().filter_map(|promise| promise.total.as_ref());
+        totals.into_iter().try_for_each(|total| writer.control_total(total))?;
+        let told_of_files: Vec<Finding> = promises.iter().filter_map(|promise| promise.finding.clone()).collect();
         let mut blocked: Vec<String> =
-            promised.iter().filter(|f| f.severity == Severity::Error).map(|f| f.message.clone()).collect();
+            told_of_files.iter().filter(|f| f.severity == Severity::Error).map(|f| f.message.clone()).collect();
         blocked.extend(
             books
                 .stopped_by
                 .iter()
                 .map(|table| format!("a record of table `{table}` is lost, and the mapping says on_lost = \"stop\"")),
         );
-        let without_account = promised.into_iter().chain(made.findings).chain(self.unlisted(&tally));
+        let without_account = told_of_files.into_iter().chain(made.findings).chain(self.unlisted(&tally));
         for finding in without_account {
             tally.count(None, &finding);
             writer.finding(None, &finding)?;
@@ -220,7 +243,8 @@ impl Build<'_> {
                 findings.iter().try_for_each(|finding| writer.finding(Some(account), finding))?;
             }
         }
-        Ok(Late { records: book_check::records_of(&late, self.stage)?, accounts: late.len() })
+        let (records, used) = book_check::records_of(&late, self.stage)?;
+        Ok(Late { records, used, accounts: late.len() })
     }
 
     /// Whether `--out` has not got the payloads that stayed ready. A file was written while they were made, which
@@ -249,7 +273,7 @@ impl Build<'_> {
         books: &Books<'_>,
         book_check: &BookCheck,
         writer: &mut BuildWriter<'_>,
-        tally: &mut Tally,
+        (tally, measures): (&mut Tally, &mut BuildMeasures<'_>),
     ) -> Result<MadeBooks, Error> {
         let rules = RuleSet::bind(&Schema::new(self.plan.clone()));
         let context = RuleContext { run_date: self.extract.run_date };
@@ -273,9 +297,11 @@ impl Build<'_> {
                     if let Some(out) = &mut out {
                         out.write(&batch.bytes)?;
                     }
-                    Self::take(batch, &mut last, book_check, writer, &mut store, tally)?;
+                    Self::take(batch, &mut last, book_check, writer, &mut store, (tally, measures))?;
                 }
                 Handed::End(end) => {
+                    measures.records(&end.records);
+                    measures.lost(writer, &end.lost)?;
                     made.buckets.merge(&end.buckets);
                     made.findings.append(&mut end.findings);
                 }
@@ -310,8 +336,9 @@ impl Build<'_> {
         book_check: &BookCheck,
         writer: &mut BuildWriter<'_>,
         store: &mut PayloadWriter,
-        tally: &mut Tally,
+        (tally, measures): (&mut Tally, &mut BuildMeasures<'_>),
     ) -> Result<(), Error> {
+        measures.empty(&batch.empty);
         let (block_offset, block_bytes) = store.append(&batch.block)?;
         for made in &batch.accounts {
             for finding in &made.findings {
@@ -336,7 +363,8 @@ impl Build<'_> {
             *last = Some(made.key.clone());
             let Facts { points, pence } = book_check.take_facts(&made.key);
             let (key, findings) = (made.key.clone(), made.findings.as_slice());
-            writer.account(&BuiltAccount { key, verdict, findings, supply_points: &points, pence })?;
+            let came = measures.came(writer, &made.came)?;
+            writer.account(&BuiltAccount { key, verdict, findings, supply_points: &points, pence, came: &came })?;
         }
         tally.unlisted.append(&mut batch.unlisted);
         cut::reached(CutPoint::MidBuild);
@@ -403,6 +431,8 @@ struct Late {
     accounts: usize,
     /// The records that its payloads were made of.
     records: Buckets,
+    /// The same by entity.
+    used: Vec<u64>,
 }
 
 /// What all books together came to.

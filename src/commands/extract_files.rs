@@ -14,14 +14,10 @@ use crate::extract::manifest::Manifest;
 use crate::extract::{self, SourceFile};
 use crate::finding::{Cell, Finding, Severity};
 use crate::mapping::Plan;
-use crate::mapping::plan::TablePlan;
-use crate::stage::{self, Digests, MissingFiles, Stage, StagedFile};
+use crate::stage::promised::Wanted;
+use crate::stage::{self, Digests, MissingFiles, Stage};
 
-/// The tables of `stage` that have records of their own, rather than rows made of another's, with their files.
-fn own_files(stage: &Stage) -> impl Iterator<Item = (&TablePlan, &[StagedFile])> {
-    let tables = stage.plan.tables.iter().zip(&stage.tables).filter(|(plan, _)| plan.of.is_none());
-    tables.map(|(plan, table)| (plan, table.files.as_slice()))
-}
+use super::control_totals::{self, Promise};
 
 /// The files of an extract, found and checked against the mapping.
 pub(super) struct Extract {
@@ -75,6 +71,11 @@ impl Extract {
         Ok(known)
     }
 
+    /// What its sender promises beside records, and is to be counted.
+    pub(super) fn wanted(&self) -> Wanted {
+        self.manifest.as_ref().map(control_totals::wanted).unwrap_or_default()
+    }
+
     /// Where the sender's manifest lies, if there is one.
     pub(super) fn manifest_path(&self) -> Option<&Path> {
         self.manifest.as_ref().map(|manifest| manifest.path.as_path())
@@ -88,47 +89,27 @@ impl Extract {
         Ok(())
     }
 
-    /// What the sender promised and did not send.
-    pub(super) fn check_manifest(&self, stage: &Stage) -> Vec<Finding> {
-        let Some(manifest) = &self.manifest else { return self.empty_files() };
-        let name: Arc<str> = manifest.path.file_name().unwrap_or_default().to_string_lossy().into();
-        let mut read: BTreeMap<&str, u64> = BTreeMap::new();
-        for file in own_files(stage).flat_map(|(_, files)| files) {
-            // Tables that take records by their types share a file.
-            *read.entry(&file.source.name).or_default() += file.records_read;
-        }
-        let finding = |line: u64, severity, message| Finding {
-            code: "control_total_mismatch".into(),
-            severity,
-            path: String::new(),
-            message,
-            cells: vec![Cell { file: name.clone(), record: line - 1, line, column: Some("RECORD_COUNT".into()) }],
-        };
-        let promised = manifest.records.iter().filter_map(|(file, (records, line))| match read.get(file.as_str()) {
-            Some(found) if found == records => None,
-            Some(found) => {
-                let message = format!("the sender wrote {records} records into {file}, and {found} were read");
-                Some(finding(*line, Severity::Error, message))
-            }
-            None if !manifest.path.with_file_name(file).exists() => {
-                Some(finding(*line, Severity::Error, format!("the manifest names {file}, which is not there")))
-            }
-            None => {
-                let message = format!("the manifest names {file}, which no table of the mapping reads");
-                Some(finding(*line, Severity::Warning, message))
-            }
+    /// What the sender promised of the files, and what became of it.
+    pub(super) fn promises(&self, stage: &Stage) -> Vec<Promise> {
+        let promises = self.manifest.as_ref().map(|manifest| control_totals::compare(manifest, stage));
+        let control = Self::check_control(stage).into_iter();
+        let mut of_file: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+        let control = control.map(|finding| {
+            let file = finding.cells[0].file.clone();
+            let times = of_file.entry(file.clone()).or_default();
+            *times += 1;
+            control_totals::broken(&file, *times, finding)
         });
-        let unpromised = read.keys().filter(|file| !manifest.records.contains_key(**file)).map(|file| Finding {
-            cells: vec![Cell { file: (*file).into(), record: 0, line: 1, column: None }],
-            ..finding(1, Severity::Warning, format!("{file} is read, and the manifest does not name it"))
-        });
-        promised.chain(unpromised).chain(self.empty_files()).collect()
+        let empty = self.empty_files().into_iter().map(|finding| Promise { total: None, finding: Some(finding) });
+        promises.into_iter().flatten().chain(control).chain(empty).collect()
     }
 
     /// What the files say of themselves in control records, and is not so.
     pub(super) fn check_control(stage: &Stage) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (plan, files) in own_files(stage) {
+        // Tables with records of their own, rather than rows made of another's.
+        let tables = stage.plan.tables.iter().zip(&stage.tables).filter(|(plan, _)| plan.of.is_none());
+        for (plan, files) in tables.map(|(plan, table)| (plan, &table.files)) {
             let Some(reshape) = &plan.reshape else { continue };
             let Some(control) = &reshape.control else { continue };
             let counts = reshape.types.as_ref().is_none_or(|types| types.takes_rest);

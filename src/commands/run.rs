@@ -75,7 +75,13 @@ pub(super) fn job(
     let chosen = SelectionArgs { limit: None, ..args.selection.clone() };
     let (wave, selection): (_, Selection) = open_run.select(&chosen)?;
     open_run.compare_waves(wave.as_deref(), console)?;
-    let request = BuildRequest { selection, wave: wave.clone(), out: None };
+    let request = BuildRequest {
+        selection,
+        wave: wave.clone(),
+        out: None,
+        waive: args.waive.waive.clone(),
+        reason: args.consent.reason.clone(),
+    };
     let build = build::build(project, &mut open_run.ledger, open_run.run, &request, console)?;
     let limit = args.selection.limit;
     let work = if task.is_dry_run { Work::Rehearse } else { Work::CreateAndFollow };

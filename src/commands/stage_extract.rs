@@ -13,6 +13,7 @@ use crate::cut::{self, CutPoint};
 use crate::error::Error;
 use crate::ledger::Input;
 use crate::mapping::Plan;
+use crate::stage::promised::{Wanted, WantedOfFile};
 use crate::stage::{self, Digests, Reuse, SavedStage, Stage, Staging, Storage};
 
 /// Stages `extract` by `plan`, which was made from `inputs`; gives the digests of its files too.
@@ -26,7 +27,7 @@ pub(super) fn stage_extract(
     let directory = project.state.join("stage");
     std::fs::create_dir_all(&directory)
         .map_err(|source| Error::Output { place: directory.display().to_string(), source })?;
-    let made_by = made_by(inputs);
+    let made_by = made_by(inputs, &extract.wanted());
     let (reuse, known) = reusable(&directory, &made_by, plan, extract)?;
     let used_again = reuse.as_ref().map_or(0, |reuse| reuse.usable.iter().filter(|usable| **usable).count());
     if used_again > 0 {
@@ -39,6 +40,7 @@ pub(super) fn stage_extract(
         storage: Storage::Directory(directory.clone()),
         memory: project.limits.memory_bytes,
         name: &|table| name_accounts(plan, table),
+        wanted: extract.wanted(),
         advanced: &|bytes| progress.advance(bytes),
     };
     let (stage, digests) =
@@ -70,12 +72,15 @@ fn reusable(
     Ok((Some(Reuse { saved, usable }), digests))
 }
 
-/// A digest of what decides how records are read: the mapping, its lookups and the contract.
-fn made_by(inputs: &[Input]) -> Digest {
+/// A digest of what decides how records are read: the mapping, its lookups and the contract; and of what is counted.
+fn made_by(inputs: &[Input], wanted: &Wanted) -> Digest {
     let mut text = String::new();
     for input in inputs.iter().filter(|input| matches!(&*input.role, "mapping" | "lookup" | "contract")) {
         // Writing into a text cannot fail.
         let _ = writeln!(text, "{} {} {}", input.role, input.name, input.digest);
+    }
+    for (file, WantedOfFile { sums, accounts }) in &wanted.0 {
+        let _ = writeln!(text, "counted {file} {sums:?} {accounts}");
     }
     Digest::of(text.as_bytes())
 }

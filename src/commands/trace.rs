@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::finding::Cell;
 use crate::ledger::Ledger;
 use crate::mapping::{self, Plan};
+use crate::stage::promised::Wanted;
 use crate::stage::{self, Digests, StageError, Staging, Storage};
 
 use super::extract_files::Extract;
@@ -28,7 +29,13 @@ pub(super) fn visit_accounts(
     let extract = Extract::open(project, &plan)?;
     check_same(&extract.digests(Digests::new())?, ledger)?;
     let name = |table: &stage::StagedTable| name_accounts(&plan, table);
-    let staging = Staging { storage, memory: project.limits.memory_bytes, name: &name, advanced: &|_| {} };
+    let staging = Staging {
+        storage,
+        memory: project.limits.memory_bytes,
+        name: &name,
+        wanted: Wanted::default(),
+        advanced: &|_| {},
+    };
     let stage = stage::load(&plan, extract.sources.clone(), &staging, None)?;
     let accounts = accounts.map(|key| (Some(key.supplier.to_string()), key.number.to_string())).collect();
     let books = Books::open(&stage, &Selection { accounts: Some(accounts), limit: None });

@@ -5,7 +5,7 @@
 //! is move an account that has been sent: there the newest payload's digest is kept beside the accepted one, and the
 //! difference is the drift.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use chrono::NaiveDate;
@@ -14,7 +14,9 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use crate::account::{AccountKey, Digest};
 pub use crate::assemble::store::Place as PayloadPlace;
 use crate::finding::Finding;
+use crate::money::Total;
 
+use super::measure::{MeasureId, StageTotals};
 use super::operate::is_on_hold;
 use super::plan;
 use super::state::Event;
@@ -101,6 +103,8 @@ pub struct BuiltAccount<'a> {
     pub supply_points: &'a [u64],
     /// What its transfer balance comes to, its sign left out.
     pub pence: Option<i64>,
+    /// What its payload comes to.
+    pub came: &'a [(MeasureId, Total)],
 }
 
 /// What a build did to the ledger, in accounts.
@@ -126,9 +130,9 @@ pub struct BuildSummary {
 
 /// Writes one build. Dropped without [`BuildWriter::finish`], nothing of the build stays.
 pub struct BuildWriter<'a> {
-    transaction: Transaction<'a>,
+    pub(super) transaction: Transaction<'a>,
     path: &'a Path,
-    id: BuildId,
+    pub(super) id: BuildId,
     wave: Option<String>,
     whole: bool,
     limited: bool,
@@ -141,6 +145,16 @@ pub struct BuildWriter<'a> {
     was_unfinished: bool,
     /// Findings that came before their accounts.
     early: HashMap<AccountKey, Vec<i64>>,
+    /// What it has counted and summed.
+    pub(super) totals: StageTotals,
+    /// What its payloads come to, by the measure's row.
+    pub(super) made: Vec<Total>,
+    /// The measures of accounts' transfer balances.
+    pub(super) transfers: Vec<MeasureId>,
+    /// The measures of objects, and their entities.
+    pub(super) objects: HashMap<MeasureId, String>,
+    /// By entity: objects of accounts that it has rejected late.
+    pub(super) late_objects: BTreeMap<String, u64>,
 }
 
 /// What there was before a build: of what there was none, none needs to be looked for.
@@ -150,8 +164,8 @@ struct Before {
 }
 
 /// An account's row, as far as a build asks.
-struct Known {
-    id: i64,
+pub(super) struct Known {
+    pub(super) id: i64,
     state: State,
     /// Its newest build so far.
     build: i64,
@@ -230,6 +244,11 @@ fn begin<'a>(
         same_payload: HashMap::new(),
         was_unfinished,
         early: HashMap::new(),
+        totals: StageTotals::new(),
+        made: Vec::new(),
+        transfers: Vec::new(),
+        objects: HashMap::new(),
+        late_objects: BTreeMap::new(),
     })
 }
 
@@ -328,6 +347,7 @@ impl BuildWriter<'_> {
             };
             if let Verdict::Ready { digest, payload } = account.verdict {
                 self.payload(id, digest, payload)?;
+                self.keep_measures(id, digest, account.came)?;
             }
             for finding in account.findings {
                 insert_finding(&self.transaction, Some(id), Source::Local(self.id), finding)?;
@@ -349,7 +369,10 @@ impl BuildWriter<'_> {
         let Some(known) = self.known(key).map_err(sql)? else { return Ok(false) };
         let illegal = |source| LedgerError::Illegal { account: key.to_string(), source };
         let state = known.state.next(Event::BuiltRejected).map_err(illegal)?;
-        let write = || -> rusqlite::Result<()> {
+        let mut write = || -> rusqlite::Result<()> {
+            if let Some(digest) = known.digest {
+                self.reject_measures(known.id, digest)?;
+            }
             self.transaction.execute(
                 "UPDATE account SET state = ?2, verdict = 'rejected', digest = NULL WHERE id = ?1",
                 params![known.id, state],
@@ -429,6 +452,7 @@ impl BuildWriter<'_> {
             self.withdraw_the_gone()?;
         }
         let path = self.path;
+        self.keep_totals().map_err(|source| self.sql("record what a build came to", source))?;
         let Self { transaction, id, mut summary, same_payload, was_unfinished, wave, .. } = self;
         let commit = || {
             for (build, accounts) in same_payload {
@@ -460,7 +484,7 @@ impl BuildWriter<'_> {
         Ok(summary)
     }
 
-    fn known(&self, key: &AccountKey) -> rusqlite::Result<Option<Known>> {
+    pub(super) fn known(&self, key: &AccountKey) -> rusqlite::Result<Option<Known>> {
         self.transaction
             .prepare_cached(
                 "SELECT id, state, build, digest, coalesce(accepted_digest, CASE WHEN state IN ('sending', 'unknown') THEN \
@@ -605,7 +629,7 @@ impl BuildWriter<'_> {
         Ok(())
     }
 
-    fn sql(&self, action: &'static str, source: rusqlite::Error) -> LedgerError {
+    pub(super) fn sql(&self, action: &'static str, source: rusqlite::Error) -> LedgerError {
         super::sql_error(self.path, action, source)
     }
 }

@@ -12,6 +12,10 @@
 //! - [`operate`]: holds, retries
 //! - [`plan`]: waves, and what each is sent from
 //! - [`recover`]: moves, backups and what the target had before us
+//! - [`measure`]: what builds count and sum, and what payloads come to
+//! - [`standing`]: what payloads come to, by where their accounts stand
+//! - [`target_lists`]: the target's lists against the ledger
+//! - [`control`]: what the sender promised, and what is waived
 //! - [`drift`]: accepted accounts that would be built differently now
 //! - `keep`: backups and purges
 //! - `schema`: tables, views and migrations
@@ -30,7 +34,9 @@ mod schema_money;
 pub mod build;
 pub mod causes;
 pub mod compare;
+pub mod control;
 pub mod drift;
+pub mod measure;
 pub mod night;
 pub mod operate;
 pub mod plan;
@@ -38,10 +44,13 @@ pub mod read;
 pub mod recover;
 pub mod rejects;
 pub mod report;
+pub mod standing;
 pub mod state;
 pub mod submit;
 pub mod tables;
+pub mod target_lists;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -273,8 +282,12 @@ impl Ledger {
             let mut insert = transaction.prepare_cached(
                 "INSERT INTO identity (position, name, \"left\", \"right\", run, kind, unit) VALUES (?, ?, ?, ?, ?, ?, ?)",
             )?;
+            let mut names = HashMap::new();
             for (position, identity) in identities.iter().enumerate() {
                 let Identity { name, kind, unit, left, right } = identity;
+                // Files of two tables may have one name.
+                let repeated = names.entry(name).and_modify(|times| *times += 1).or_insert(1);
+                let name = if *repeated == 1 { name.clone() } else { format!("{name} ({repeated})") };
                 insert.execute(params![position as i64, name, left, right, run.0, kind.as_str(), unit])?;
             }
             Ok(())

@@ -240,6 +240,7 @@ mod tests {
                 findings: &findings,
                 supply_points: &[],
                 pence: None,
+                came: &[],
             };
             build.account(&account).unwrap();
         }

@@ -171,7 +171,7 @@ pub struct Pace {
 }
 
 /// Something that must balance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct IdentityRow {
     /// What is compared with what.
     pub name: String,

@@ -40,10 +40,10 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::LedgerError;
-use super::schema_money::MONEY;
+use super::schema_money::{MONEY, WAIVERS};
 
 /// Every migration there is, oldest first.
-const MIGRATIONS: &[&str] = &[FIRST, WAVES, SUPPLY_POINTS, CAUSES, MONEY, LIMITS];
+const MIGRATIONS: &[&str] = &[FIRST, WAVES, SUPPLY_POINTS, CAUSES, MONEY, LIMITS, WAIVERS];
 
 /// The newest schema this program knows.
 pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;

@@ -162,3 +162,37 @@ CREATE VIEW v_target_difference AS
 SELECT supplier AS import_supplier, number AS external_account_number, difference, state, ours, theirs
 FROM target_difference ORDER BY 1, 2;
 ";
+
+/// Migration 6.
+pub(super) const WAIVERS: &str = "
+-- Promises of the sender that need not be kept, as long as both numbers stay as they are.
+CREATE TABLE waiver (
+    file     TEXT NOT NULL,
+    total    TEXT NOT NULL,               -- records, accounts, or the name of a column
+    promised TEXT NOT NULL,
+    counted  TEXT NOT NULL,               -- empty: nothing could be counted
+    reason   TEXT NOT NULL,
+    run      INTEGER NOT NULL REFERENCES run,
+    at       TEXT NOT NULL,
+    PRIMARY KEY (file, total, promised, counted)
+) STRICT, WITHOUT ROWID;
+
+-- A check cannot be altered: the table, of which nothing can have been kept yet, is made anew.
+DROP VIEW v_target_difference;
+DROP TABLE target_difference;
+CREATE TABLE target_difference (
+    supplier   TEXT NOT NULL,
+    number     TEXT NOT NULL,
+    difference TEXT NOT NULL CHECK (difference = 'not_at_target' OR difference = 'not_in_ledger'
+                   OR difference = 'other_identifier' OR difference = 'not_imported' OR difference = 'imported_unnoticed'
+                   OR difference = 'staged_unsent'),
+    state      TEXT,                      -- in the ledger; NULL: it is not there
+    ours       TEXT,                      -- the number at the target, as the ledger knows it
+    theirs     TEXT,                      -- as the target's list tells it
+    run        INTEGER NOT NULL REFERENCES run,
+    PRIMARY KEY (supplier, number)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW v_target_difference AS
+SELECT supplier AS import_supplier, number AS external_account_number, difference, state, ours, theirs
+FROM target_difference ORDER BY 1, 2;
+";

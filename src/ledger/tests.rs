@@ -58,6 +58,7 @@ impl House {
                     findings: &findings,
                     supply_points: &[],
                     pence: None,
+                    came: &[],
                 })
                 .unwrap();
         }
@@ -322,6 +323,7 @@ fn a_build_that_does_not_end_leaves_no_trace() {
             findings: &[finding("blank")],
             supply_points: &[],
             pence: None,
+            came: &[],
         })
         .unwrap();
     drop(writer);
@@ -342,6 +344,7 @@ fn a_finding_may_come_before_its_account() {
             findings: &[],
             supply_points: &[],
             pence: None,
+            came: &[],
         })
         .unwrap();
     writer.finish().unwrap();
@@ -579,6 +582,7 @@ fn a_hundred_thousand_accounts_are_written_in_well_under_their_share_of_a_build(
                     findings: &[],
                     supply_points: &[],
                     pence: None,
+                    came: &[],
                 })
                 .unwrap();
         }

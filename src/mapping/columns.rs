@@ -54,6 +54,7 @@ impl<'m> TableCompiler<'m> {
             key_columns: Vec::new(),
             links: Vec::new(),
             is_parent: false,
+            money: Vec::new(),
             span: table.span.clone(),
         };
         Self { table, mapping, defaults, plan, depth: 0 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::columns::TableCompiler;
 use super::document::{Problem, Problems, did_you_mean};
 use super::fields;
+use super::measure::Measures;
 use super::model::{Entity, Join, Mapping, Source, Span, Table};
 use super::plan::{Case, Discriminator, EntityPlan, Item, Plan, TablePlan, Unmapped};
 use super::read::Defaults;
@@ -39,16 +40,19 @@ pub(super) fn compile(mapping: &Mapping, defaults: &Defaults, contract: &Arc<Con
     let mut unlisted = compiler.unlisted;
     unlisted.sort();
     unlisted.dedup();
-    Ok(Plan {
+    let mut plan = Plan {
         tables: compiler.tables.into_iter().map(TableCompiler::finish).collect::<Vec<TablePlan>>(),
         entities,
         discriminators: compiler.discriminators,
         contract: contract.clone(),
         unlisted,
         lookups: mapping.lookups.keys().cloned().collect(),
+        measures: Measures::default(),
         file: mapping.file.clone(),
         text: mapping.text.clone(),
-    })
+    };
+    Measures::add_to(&mut plan);
+    Ok(plan)
 }
 
 pub(super) struct Compiler<'m> {

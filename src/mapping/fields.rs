@@ -130,14 +130,15 @@ impl LineCompiler<'_, '_> {
         for condition in &line.when {
             mask |= self.compiler.tables[self.table].test(condition, &mut self.compiler.problems);
         }
-        let (value, columns) = match &line.source {
-            Source::Constant(scalar) => (ValuePlan::Constant(self.constant(scalar, line)?), Vec::new()),
+        let (value, columns, read_as) = match &line.source {
+            Source::Constant(scalar) => (ValuePlan::Constant(self.constant(scalar, line)?), Vec::new(), None),
             _ => self.column(line)?,
         };
-        Some(LinePlan { mask, value, on_fault: line.on_fault, columns })
+        let money = read_as == Some(ReadAs::Money);
+        Some(LinePlan { mask, value, on_fault: line.on_fault, money, columns })
     }
 
-    fn column(&mut self, line: &Line) -> Option<(ValuePlan, Vec<Arc<str>>)> {
+    fn column(&mut self, line: &Line) -> Option<(ValuePlan, Vec<Arc<str>>, Option<ReadAs>)> {
         let line = self.compiler.tables[self.table].merged(line, &mut self.compiler.problems)?;
         let (input, columns) = self.compiler.tables[self.table].source(&line, &mut self.compiler.problems)?;
         let lookup = self.compiler.tables[self.table].lookup(&line, &mut self.compiler.problems).ok()?;
@@ -169,7 +170,7 @@ impl LineCompiler<'_, '_> {
             (Convert::DateTime(..), _) => ValuePlan::DateTime(leaf),
             _ => ValuePlan::Text(leaf),
         };
-        Some((value, names))
+        Some((value, names, line.read_as))
     }
 
     /// The conversion of a line without a lookup, and the entries of its codes if it makes codes.

@@ -9,6 +9,7 @@
 //! | [`lookup`] | `lookups/*.csv` |
 //! | [`cut`], [`number`] | pieces of a cell; numbers as legacy systems write them |
 //! | [`value`], [`render`] | the text of a cell to a value, a value to JSON text |
+//! | [`measure`] | what payloads are added up by: objects, and money |
 //! | [`word`] | short texts as numbers, and codes found by them |
 //! | [`plan`], [`compile`] | names resolved against the contract, conversions chosen |
 //!
@@ -27,6 +28,7 @@ mod joins;
 pub mod layout;
 pub mod lines;
 pub mod lookup;
+pub mod measure;
 pub mod model;
 pub mod number;
 pub mod plan;

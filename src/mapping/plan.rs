@@ -34,6 +34,8 @@ pub struct Plan {
     pub unlisted: Vec<String>,
     /// The names of the lookups that lines use.
     pub lookups: Vec<String>,
+    /// What its payloads are added up by.
+    pub measures: super::measure::Measures,
     pub(crate) file: std::path::PathBuf,
     pub(crate) text: Arc<str>,
 }
@@ -81,6 +83,8 @@ pub struct TablePlan {
     pub links: Vec<Link>,
     /// Whether other tables link to this one.
     pub is_parent: bool,
+    /// The money in its records.
+    pub money: Vec<super::measure::MoneyField>,
     pub(crate) span: Span,
 }
 
@@ -306,6 +310,8 @@ pub struct LinePlan {
     pub value: ValuePlan,
     /// What a fault does.
     pub on_fault: OnFault,
+    /// Whether it is read as money.
+    pub money: bool,
     /// The names of the source columns it reads.
     pub columns: Vec<Arc<str>>,
 }

@@ -2,10 +2,16 @@
 //!
 //! Every identity is a pure comparison of counts that were made independently: what a build counted while it ran
 //! against what the ledger holds; what the intents say against what the accounts' states say. The ledger keeps the
-//! result (`v_identities`); [`identities`] works it out.
+//! result (`v_identities`); [`identities`] works it out, [`measures`] for money and objects.
 
+pub mod measures;
+
+use crate::ledger::control::ControlTotal;
 use crate::ledger::read::{BuildRow, FileRow, Tally};
 use crate::ledger::{Identity, IdentityKind, Ledger, LedgerError, RunId, State};
+
+use crate::money::Amount;
+use measures::MeasureCounts;
 
 /// The counts that identities compare.
 #[derive(Clone, Debug)]
@@ -18,23 +24,43 @@ pub struct Counts {
     pub states: Vec<(State, u64)>,
     /// Counts that do not come from the states.
     pub tally: Tally,
+    /// What the sender promised.
+    pub control_totals: Vec<ControlTotal>,
+    /// What was counted and summed of payloads.
+    pub measures: MeasureCounts,
 }
 
 impl Counts {
     /// Asks the ledger.
     pub fn read(ledger: &Ledger) -> Result<Self, LedgerError> {
+        let build = ledger.newest_build()?;
+        let measures = MeasureCounts {
+            measures: ledger.measures()?,
+            build: build.as_ref().map(|build| ledger.build_measures(build.id)).transpose()?.unwrap_or_default(),
+            standing: ledger.standing()?,
+        };
         Ok(Self {
-            build: ledger.newest_build()?,
+            build,
             files: ledger.files()?,
             states: ledger.count_by_state(None)?,
             tally: ledger.tally()?,
+            control_totals: ledger.promises()?,
+            measures,
         })
     }
 }
 
 /// Works the identities out, keeps them in the ledger under `run`, and gives them.
 pub fn reconcile(ledger: &mut Ledger, run: RunId) -> Result<Vec<Identity>, LedgerError> {
-    let identities = identities(&Counts::read(ledger)?);
+    reconcile_with(ledger, run, Vec::new())
+}
+
+/// The same with `further` identities, for which more was read than the ledger.
+pub fn reconcile_with(ledger: &mut Ledger, run: RunId, further: Vec<Identity>) -> Result<Vec<Identity>, LedgerError> {
+    let counts = Counts::read(ledger)?;
+    let mut identities = identities(&counts);
+    identities.extend(further);
+    ledger.set_state_measures(&counts.measures.standing)?;
     ledger.set_identities(run, &identities)?;
     Ok(identities)
 }
@@ -44,6 +70,7 @@ pub fn reconcile(ledger: &mut Ledger, run: RunId) -> Result<Vec<Identity>, Ledge
 /// | left | right |
 /// | --- | --- |
 /// | records read from a file | the sum of its buckets |
+/// | what the sender promised of a file, and was not waived | what was counted |
 /// | accounts with, and without, a payload, as the build counted them | as the ledger holds them |
 /// | accounts sent, by their intents | accepted + refused + in doubt + not received, by the intents' outcomes |
 /// | accepted, by the intents | submitted + processed + errored + cancelled, by state, + put back by `retry` |
@@ -68,6 +95,7 @@ pub fn identities(counts: &Counts) -> Vec<Identity> {
             )
         })
         .collect();
+    identities.extend(counts.control_totals.iter().filter(|total| total.waived.is_none()).map(promise));
     if let Some(build) = &counts.build {
         let built = &build.summary;
         identities.push(identity("accounts built = ready + rejected", built.ready + built.rejected, tally.built));
@@ -90,6 +118,7 @@ pub fn identities(counts: &Counts) -> Vec<Identity> {
     identities.push(identity("refused = refused accounts + put back", tally.sent_refused, refused));
     let in_doubt = state(State::Sending) + state(State::Unknown);
     identities.push(identity("in doubt = sending + unknown", tally.sent_unknown, in_doubt));
+    identities.extend(measures::identities(&counts.measures));
     identities
 }
 
@@ -103,6 +132,25 @@ fn name(file: &FileRow, files: &[FileRow]) -> String {
 #[must_use]
 pub fn balances(identities: &[Identity]) -> bool {
     identities.iter().all(|identity| identity.left == identity.right)
+}
+
+/// A promise of the sender against what was counted, in hundredths where it is a sum. What could not be counted is told
+/// as none of one.
+fn promise(total: &ControlTotal) -> Identity {
+    let number = |text: &str| match total.total.as_str() {
+        "records" | "accounts" => text.parse().ok(),
+        _ => Amount::read(text.as_bytes(), 0).map(|amount| amount.parts().0),
+    };
+    let both = number(&total.promised).zip(total.counted.as_deref().and_then(number));
+    // Numbers that differ, and be it beyond hundredths, are never told as the same.
+    let (left, right) = both.filter(|(left, right)| (left == right) == total.agrees).unwrap_or((1, 0));
+    let unit = match total.total.as_str() {
+        "records" => "records",
+        "accounts" => "accounts",
+        _ => "hundredths",
+    };
+    let name = format!("{}: {} promised by the {} = counted", total.file, total.total, total.origin);
+    Identity { name, kind: IdentityKind::ControlTotals, unit, left, right }
 }
 
 fn sum_of_buckets(file: &FileRow) -> u64 {

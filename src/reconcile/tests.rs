@@ -66,6 +66,7 @@ impl House {
                     findings: &[],
                     supply_points: &[],
                     pence: None,
+                    came: &[],
                 })
                 .unwrap();
         }
@@ -77,6 +78,7 @@ impl House {
                 findings: &[],
                 supply_points: &[],
                 pence: None,
+                came: &[],
             })
             .unwrap();
         let file = FileCount {
@@ -177,6 +179,13 @@ fn whatever_is_tampered_with_is_noticed_and_named() {
 
 #[test]
 fn an_empty_ledger_balances() {
-    let counts = Counts { build: None, files: vec![], states: vec![], tally: Tally::default() };
+    let counts = Counts {
+        build: None,
+        files: vec![],
+        states: vec![],
+        tally: Tally::default(),
+        measures: MeasureCounts::default(),
+        control_totals: vec![],
+    };
     assert!(balances(&identities(&counts)));
 }

@@ -1,7 +1,9 @@
 //! The report as text, for a terminal.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use crate::ledger::read::IdentityRow;
 use crate::ledger::report::CauseRow;
 
 use super::RunReport;
@@ -80,10 +82,21 @@ impl RunReport {
             return writeln!(out, "identities  not worked out yet: run `slipway reconcile`");
         }
         writeln!(out, "identities")?;
-        for identity in &self.identities {
+        // Money and objects have an identity for every field and variant: those that balance are told as one.
+        let is_one_of_many = |identity: &IdentityRow| {
+            identity.balanced && ["money", "entities", "supply_points"].contains(&&*identity.kind)
+        };
+        let mut many: BTreeMap<&str, usize> = BTreeMap::new();
+        for identity in self.identities.iter().filter(|identity| is_one_of_many(identity)) {
+            *many.entry(&identity.kind).or_default() += 1;
+        }
+        for identity in self.identities.iter().filter(|identity| !is_one_of_many(identity)) {
             let sign = if identity.balanced { "=" } else { "≠" };
             let note = if identity.balanced { "ok".to_owned() } else { format!("OPEN by {}", identity.difference) };
             writeln!(out, "  {:>12} {sign} {:<12} {note:<8} {}", identity.left, identity.right, identity.name)?;
+        }
+        for (kind, identities) in many {
+            writeln!(out, "  {identities:>12} identities of {} balance", kind.replace('_', " "))?;
         }
         Ok(())
     }

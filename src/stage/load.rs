@@ -13,8 +13,10 @@ use super::duplicates::{self, Same};
 use super::faults::FaultKinds;
 use super::joined::Reference;
 use super::keys::{KeyBytes, KeyIndex, NO_ROW, Place};
+use super::money::TableMoney;
 use super::partition::StagedTable;
 use super::piece::PieceRows;
+use super::promised::Wanted;
 use super::reading::{Buffers, Joined, Partitions, Piece, ReadRegion, TableReading};
 use super::reshape::TableFiles;
 use super::rows::{Rows, Stretch};
@@ -24,6 +26,7 @@ use super::{Naming, Stage, StageError, Stray, TableStage};
 use crate::account::AccountKey;
 use crate::extract::{self, ExtractError, SourceFile};
 use crate::mapping::Problem;
+use crate::mapping::measure::Measures;
 use crate::mapping::plan::{Plan, TablePlan};
 
 /// What a table without a file is.
@@ -63,6 +66,8 @@ pub struct Staging<'s> {
     pub memory: u64,
     /// Names the accounts.
     pub name: &'s NameAccounts<'s>,
+    /// What is to be counted beside the records.
+    pub wanted: Wanted,
     /// Told how many bytes have been read.
     pub advanced: &'s (dyn Fn(u64) + Sync),
 }
@@ -71,7 +76,7 @@ impl<'s> Staging<'s> {
     /// A stage in memory, for extracts of a few records.
     #[must_use]
     pub fn in_memory(name: &'s NameAccounts<'s>) -> Self {
-        Self { storage: Storage::Memory, memory: 1 << 30, name, advanced: &|_| {} }
+        Self { storage: Storage::Memory, memory: 1 << 30, name, wanted: Wanted::default(), advanced: &|_| {} }
     }
 }
 
@@ -102,12 +107,14 @@ pub fn load(
         references: plan.tables.iter().map(|_| Vec::new()).collect(),
         used_again: vec![false; plan.tables.len()],
         staged: plan.tables.iter().map(|_| None).collect(),
+        accounts: 0,
     };
     let known = reuse.map(|reuse| loading.use_again(reuse)).transpose()?.flatten();
     if loading.staged.iter().any(Option::is_none) {
         saved::forget(&staging.storage)?;
     }
     let (accounts, partitions) = known.map_or_else(|| loading.read_accounts(), Ok)?;
+    loading.accounts = accounts.len();
     let levels = levels(plan);
     for level in 0..=levels.iter().copied().max().unwrap_or(0) {
         let unread = (0..plan.tables.len()).filter(|at| levels[*at] == level && loading.staged[*at].is_none());
@@ -137,6 +144,8 @@ struct Loading<'l> {
     /// By table: whether it is one of an earlier build.
     used_again: Vec<bool>,
     staged: Vec<Option<Arc<TableStage>>>,
+    /// How many there are, once they are ranked.
+    accounts: u32,
 }
 
 /// A table that has been read, and the index of its keys if it is a parent.
@@ -196,7 +205,15 @@ impl Loading<'_> {
             .collect::<Result<Vec<_>, StageError>>()?
             .into_iter()
             .unzip();
-        let joined = reading.join(&mut regions)?;
+        let mut joined = reading.join(&mut regions)?;
+        for (number, file) in
+            joined.files.iter_mut().enumerate().filter(|(at, _)| reading.files.counting[*at].wants_accounts())
+        {
+            // The accounts are these records, and not found by them.
+            let of_file = reading.files.regions.iter().zip(&kept).filter(|((file, _), _)| *file == number);
+            let names = of_file.flat_map(|(_, kept)| kept).flat_map(|kept| kept.names.iter().flatten());
+            file.counted.accounts = Some(names.collect::<HashSet<_>>().len() as u64);
+        }
         let mut same = duplicates::find(&reading, &regions, &joined.spans)?;
         let dead: HashSet<u32> = same.duplicates.iter().map(|same| same.row).collect();
         let mut named = Vec::with_capacity(joined.rows as usize);
@@ -261,8 +278,10 @@ impl Loading<'_> {
             let (mut buffers, mut block) = (Buffers::default(), Vec::new());
             while let Some(&(table, region)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let reading = &readings[table];
-                let done = reading
-                    .read(region, &mut buffers, |stretch, rows| reading.write(stretch, rows, partitions, &mut block))?;
+                let (file, _) = reading.files.regions[region];
+                let done = reading.read(region, &mut buffers, |stretch, rows| {
+                    reading.write(file, stretch, rows, partitions, &mut block)
+                })?;
                 (self.staging.advanced)(bytes((table, region)));
                 read.push(((table, region), done));
             }
@@ -297,7 +316,8 @@ impl Loading<'_> {
 
     fn reading(&self, table: usize) -> Result<TableReading<'_>, StageError> {
         let plan = (table, &self.plan.tables[table]);
-        TableReading::new(plan, self.files(table)?, &self.indexes, &self.staging.storage, self.kinds)
+        let wanted = (&self.staging.wanted, self.accounts);
+        TableReading::new(plan, self.files(table)?, &self.indexes, &self.staging.storage, wanted, self.kinds)
     }
 
     /// The files of a table whose references are there.
@@ -394,12 +414,25 @@ impl Loading<'_> {
             firsts: Vec::new(),
             chunks: Vec::new(),
             spill: reading.spill,
+            money: TableMoney::default(),
         };
+        let slots = Measures::slots(&plan.money);
         for piece in regions.into_iter().flat_map(|region| region.pieces) {
             table.firsts.push(piece.first_row);
             table.chunks.push(piece.chunks);
             table.quarantined.extend(piece.stretch.quarantined);
             table.torn.extend(piece.torn);
+            table.money.source.merge(&piece.stretch.money);
+            for (row, slot, amount) in piece.stray_money {
+                let money = &mut table.money;
+                let is_claimed = Measures::field_of_slot(&plan.money, slot).entity.is_some();
+                let totals = match is_claimed {
+                    _ if dead.contains(&row) => &mut money.duplicate,
+                    true => &mut money.orphaned,
+                    false => &mut money.filtered,
+                };
+                totals.add(slots, slot, amount);
+            }
             let strays = piece.strays.into_iter().filter(|(row, _)| !dead.contains(row));
             table.strays.extend(strays.map(|(row, mask)| {
                 let wanted = masks.iter().any(|wanted| mask & wanted == *wanted);
@@ -511,6 +544,7 @@ impl RootPiece {
         )?;
         piece.chunks = written.chunks;
         piece.strays = written.strays;
+        piece.stray_money = written.stray_money;
         piece.keys = self.keys;
         piece.accounts = accounts;
         piece.records = self.table.records;

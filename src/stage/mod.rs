@@ -27,8 +27,10 @@ mod joined;
 pub mod keys;
 pub mod lines;
 mod load;
+pub mod money;
 mod partition;
 mod piece;
+pub mod promised;
 mod reading;
 mod reshape;
 pub mod rows;
@@ -51,7 +53,9 @@ use crate::mapping::plan::{Plan, TablePlan};
 use accounts::Accounts;
 use faults::FaultKind;
 use lines::LineIndex;
+use money::TableMoney;
 use piece::Chunk;
+use promised::Counted;
 use reading::Partitions;
 use rows::Quarantined;
 use spill::Spill;
@@ -112,6 +116,8 @@ pub struct StagedFile {
     pub lines: LineIndex,
     /// What its control records are held against.
     pub totals: Totals,
+    /// What its sender had promised, counted.
+    pub counted: Counted,
 }
 
 /// Two records with one key, and the ranks of their accounts; [`keys::NO_ROW`] for none.
@@ -188,6 +194,8 @@ pub struct TableStage {
     /// The pieces: the chunk of each partition.
     chunks: Vec<Vec<Chunk>>,
     spill: Spill,
+    /// Its money.
+    pub money: TableMoney,
 }
 
 impl TableStage {

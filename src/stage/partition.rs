@@ -9,6 +9,7 @@ use polars::prelude::PolarsResult;
 use super::column::{Slice, Texts, Values, rebase};
 use super::faults::FaultKind;
 use super::keys::NO_ROW;
+use super::money::{self, PassedMoney};
 use super::piece::{Chunk, ChunkReader, Pick};
 use super::rows::{CellFault, Rows};
 use super::{Stage, StageError, TableStage};
@@ -24,6 +25,8 @@ pub struct Part {
     pub tables: Vec<StagedTable>,
     /// By table and file: how many records were passed over, because nobody asked for their accounts.
     pub passed_over: Vec<Vec<u64>>,
+    /// By table: the money of those records.
+    pub passed_money: Vec<PassedMoney>,
 }
 
 /// The records of a table that belong to some accounts.
@@ -142,14 +145,19 @@ impl Stage {
     pub fn part(&self, number: usize, wanted: Option<&[bool]>) -> Result<Part, StageError> {
         let accounts = self.accounts_of(number);
         let mut places: Vec<Option<Vec<u32>>> = Vec::with_capacity(self.tables.len());
-        let mut part =
-            Part { accounts: accounts.clone(), tables: Vec::with_capacity(self.tables.len()), passed_over: Vec::new() };
+        let mut part = Part {
+            accounts: accounts.clone(),
+            tables: Vec::with_capacity(self.tables.len()),
+            passed_over: Vec::new(),
+            passed_money: Vec::new(),
+        };
         let mut bytes = Vec::new();
         for (plan, table) in self.plan.tables.iter().zip(&self.tables) {
             let chosen = Chosen { wanted, accounts: &accounts, places: &places };
             let read = table.part((plan, number), &chosen, &self.kinds, &mut bytes)?;
             part.tables.push(read.table);
             part.passed_over.push(read.passed_over);
+            part.passed_money.push(read.passed_money);
             places.push(read.places.filter(|_| plan.is_parent));
         }
         Ok(part)
@@ -170,6 +178,7 @@ struct ReadTable {
     table: StagedTable,
     columns: Vec<Values>,
     passed_over: Vec<u64>,
+    passed_money: PassedMoney,
     /// Where the rows have gone, if not all are wanted.
     places: Option<Vec<u32>>,
     /// The rows of the chunk that are wanted.
@@ -245,6 +254,7 @@ impl ReadTable {
             table,
             columns,
             passed_over: vec![0; whole.files.len()],
+            passed_money: PassedMoney::default(),
             places: None,
             kept: Vec::new(),
             numbers: Vec::new(),
@@ -278,6 +288,12 @@ impl ReadTable {
                 }
                 let file = table.whole.as_ref().map_or(0, |whole| whole.file_number(first));
                 self.passed_over[file] += (chunk.rows as usize - self.kept.len()) as u64;
+                if self.kept.len() < chunk.rows as usize && !plan.money.is_empty() {
+                    let duplicates = table.whole.as_ref().map_or(&[][..], |whole| &whole.duplicates);
+                    let is_dead =
+                        |record: u32| duplicates.binary_search_by_key(&(first + record), |same| same.row).is_ok();
+                    money::pass_over(&mut self.passed_money, plan, (chunk, bytes), &self.kept, is_dead);
+                }
                 Pick::Some(&self.kept)
             }
             _ => Pick::All,

@@ -10,7 +10,9 @@ use super::faults::FaultKinds;
 use super::joined::JoinMiss;
 use super::keys::{KeyBytes, KeyIndex, NO_ROW};
 use super::lines::LineIndex;
+use super::money::MoneyColumns;
 use super::piece::{Chunk, PieceRows, lay_out};
+use super::promised::{ColumnSum, Counted, Counting, Wanted};
 use super::reshape::{ReadRecords, TableFiles};
 use super::rows::{Quarantined, Reading, RowReader, Rows, Stretch, Workspace, accounts};
 use super::seen::Seen;
@@ -18,6 +20,7 @@ use super::spill::{Spill, Storage};
 use super::{StageError, StagedFile, Torn};
 use crate::extract::control::Totals;
 use crate::mapping::plan::TablePlan;
+use crate::money::Amount;
 
 /// How accounts are put into partitions.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -62,6 +65,8 @@ pub(super) struct Piece {
     pub(super) repeated: Vec<u64>,
     /// Records that have no account, and their masks.
     pub(super) strays: Vec<(u32, u32)>,
+    /// Their money: record, the slot of the table's measure, amount.
+    pub(super) stray_money: Vec<(u32, usize, Amount)>,
     /// Records whose parents are of two accounts.
     pub(super) torn: Vec<Torn>,
     /// Of a table that others look up: the key and the account of each readable record.
@@ -93,8 +98,11 @@ impl<'p> TableReading<'p> {
         files: TableFiles<'p>,
         indexes: &'p [Option<KeyIndex>],
         storage: &Storage,
+        (wanted, accounts): (&Wanted, u32),
         kinds: &'p FaultKinds,
     ) -> Result<Self, StageError> {
+        let mut files = files;
+        files.counting = files.files.iter().map(|file| Counting::of(wanted, file, accounts)).collect();
         let parents = plan.links.iter().map(|link| indexes[link.parent].as_ref()).collect();
         let keys = if plan.key.is_empty() {
             None
@@ -132,12 +140,14 @@ impl<'p> TableReading<'p> {
     /// Writes the rows of a stretch away, each into the partition of its account.
     pub(super) fn write(
         &self,
+        file: usize,
         stretch: Stretch,
         rows: &mut Rows,
         partitions: Partitions,
         block: &mut Vec<u8>,
     ) -> Result<Piece, StageError> {
         let accounts = accounts(rows);
+        self.files.counting[file].note(&accounts);
         let columns: Vec<Slice<'_>> = rows.columns.iter().map(super::column::Values::slice).collect();
         let mut piece = self.write_rows(
             &PieceRows {
@@ -183,6 +193,15 @@ impl<'p> TableReading<'p> {
                 piece.strays.push((first + rows.records[at], rows.masks.get(at).copied().unwrap_or_default()));
             }
         }
+        if !piece.strays.is_empty() && !self.plan.money.is_empty() {
+            let columns = MoneyColumns::new(self.plan, rows.columns.to_vec(), rows.texts);
+            for (at, _) in rows.accounts.iter().enumerate().filter(|(_, account)| **account == NO_ROW) {
+                let mask = rows.masks.get(at).copied().unwrap_or_default();
+                columns.each(mask, at, |_, slot, amount| {
+                    piece.stray_money.push((first + rows.records[at], slot, amount));
+                });
+            }
+        }
         if rows.parents.len() > 1 {
             for (at, account) in rows.accounts.iter().enumerate() {
                 let mut others = rows.parents.iter().map(|parents| parents[at].account);
@@ -216,6 +235,7 @@ impl<'p> TableReading<'p> {
         let mut spans = Vec::with_capacity(regions.len());
         let mut misses = Vec::new();
         let (mut row, mut lines) = (0_u64, 0);
+        let mut sums: Vec<Vec<ColumnSum>> = vec![Vec::new(); self.files.files.len()];
         let rows_per_record = self.plan.rows_per_record() as u64;
         for (&(file, _), region) in self.files.regions.iter().zip(regions) {
             if file == files.len() {
@@ -229,6 +249,7 @@ impl<'p> TableReading<'p> {
                     records_read: 0,
                     lines: LineIndex::default(),
                     totals: Totals::default(),
+                    counted: Counted::default(),
                 });
             }
             let staged = &mut files[file];
@@ -236,6 +257,9 @@ impl<'p> TableReading<'p> {
             staged.totals.append(std::mem::take(&mut region.read.totals), lines);
             let found = std::mem::take(&mut region.read.misses).into_iter();
             misses.extend(found.map(|miss| JoinMiss { row: row as u32 + miss.row, ..miss }));
+            let promised = &region.read.promised;
+            sums[file].resize(promised.len(), ColumnSum::default());
+            sums[file].iter_mut().zip(promised).for_each(|(sum, of_region)| sum.merge(of_region));
             let first = row;
             for piece in &mut region.pieces {
                 let base = row as u32;
@@ -249,6 +273,7 @@ impl<'p> TableReading<'p> {
                 piece.first_row = base;
                 piece.stretch.quarantined.iter_mut().for_each(|record: &mut Quarantined| record.row += base);
                 piece.strays.iter_mut().for_each(|(record, _)| *record += base);
+                piece.stray_money.iter_mut().for_each(|(record, ..)| *record += base);
                 piece.torn.iter_mut().for_each(|torn| torn.row += base);
                 if let Some(block) = &mut piece.key_block {
                     block.first_row = base;
@@ -256,6 +281,9 @@ impl<'p> TableReading<'p> {
             }
             spans.push(first as u32..row as u32);
             lines += region.read.lines;
+        }
+        for ((staged, counting), sums) in files.iter_mut().zip(&self.files.counting).zip(&sums) {
+            staged.counted = counting.counted(sums);
         }
         Ok(Joined { files, rows: row as u32, spans, misses })
     }

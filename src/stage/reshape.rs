@@ -11,6 +11,7 @@ use csv::ByteRecord;
 use super::StageError;
 use super::joined::{Day, Found, JoinMiss, Missed, Reference, day_of, push_key};
 use super::keys::NO_ROW;
+use super::promised::{ColumnSum, Counting, Summing};
 use crate::extract::SourceFile;
 use crate::extract::control::{ControlRecord, Sum, Totals};
 use crate::extract::record::{self, RecordShape, RecordSink, Unreadable};
@@ -54,6 +55,8 @@ pub(super) struct TableFiles<'p> {
     pub(super) regions: Vec<(usize, Region)>,
     /// For each file, the cell of each column that is read.
     pub(super) cells: Vec<Vec<usize>>,
+    /// For each file, what its sender promised of it.
+    pub(super) counting: Vec<Counting>,
     /// The records that the table's joins find.
     references: Vec<Arc<Reference>>,
 }
@@ -69,6 +72,8 @@ pub(super) struct ReadRecords {
     pub(super) totals: Totals,
     /// Records that found none of another table; rows counted from the region's first.
     pub(super) misses: Vec<JoinMiss>,
+    /// What the cells of promised columns come to.
+    pub(super) promised: Vec<ColumnSum>,
 }
 
 impl<'p> TableFiles<'p> {
@@ -84,7 +89,8 @@ impl<'p> TableFiles<'p> {
             regions.extend(planned.into_iter().map(|region| (number, region)));
             cells.push(cells_of(plan, &file.header));
         }
-        Ok(Self { plan, files, regions, cells, references })
+        let counting = files.iter().map(|_| Counting::default()).collect();
+        Ok(Self { plan, files, regions, cells, counting, references })
     }
 
     /// Whether blanks around cells are cut off.
@@ -106,16 +112,23 @@ impl<'p> TableFiles<'p> {
         let multiline = dialect.multiline.iter().filter_map(|(name, _)| place(name)).collect();
         let mut shape = RecordShape { dialect, cells: source.header.len(), multiline };
         let Some(reshape) = &self.plan.reshape else {
-            let read = region::read(source, region, &shape, buffer, sink)?;
-            return Ok(ReadRecords { lines: read.lines, records: read.records, ..ReadRecords::default() });
+            let cells = self.counting[file].cells();
+            if cells.is_empty() {
+                let read = region::read(source, region, &shape, buffer, sink)?;
+                return Ok(ReadRecords { lines: read.lines, records: read.records, ..ReadRecords::default() });
+            }
+            let mut sink = Summing { sink, cells, sums: vec![ColumnSum::default(); cells.len()] };
+            let read = region::read(source, region, &shape, buffer, &mut sink)?;
+            let (lines, records) = (read.lines, read.records);
+            return Ok(ReadRecords { lines, records, promised: sink.sums, ..ReadRecords::default() });
         };
         // Control records, and those of other types, have as many cells as they like.
         shape.cells = RecordShape::ANY;
         let mut reshaping = Reshaping::new(self, (file, reshape), sink);
         let read = region::read(source, region, &shape, buffer, &mut reshaping)?;
-        let Reshaping { set_aside, rows, totals, misses, .. } = reshaping;
+        let Reshaping { set_aside, rows, totals, misses, promised, .. } = reshaping;
         let records = if self.plan.of.is_some() { rows } else { read.records - set_aside };
-        Ok(ReadRecords { lines: read.lines, records, totals, misses })
+        Ok(ReadRecords { lines: read.lines, records, totals, misses, promised })
     }
 }
 
@@ -165,6 +178,9 @@ struct Reshaping<'s, S> {
     rows: u64,
     totals: Totals,
     misses: Vec<JoinMiss>,
+    /// The cells that are promised a sum, and what they come to.
+    promised_at: &'s [usize],
+    promised: Vec<ColumnSum>,
     key: Vec<u8>,
 }
 
@@ -192,6 +208,8 @@ impl<'s, S: RowSink> Reshaping<'s, S> {
             set_aside: 0,
             rows: 0,
             misses: Vec::new(),
+            promised_at: files.counting[file].cells(),
+            promised: vec![ColumnSum::default(); files.counting[file].cells().len()],
             key: Vec::new(),
         }
     }
@@ -314,6 +332,9 @@ impl<S: RowSink> RecordSink for Reshaping<'_, S> {
         }
         for (sum, at) in self.totals.sums.iter_mut().zip(&self.sums_at) {
             sum.add(cells[*at].trim_ascii(), &self.reshape.style);
+        }
+        for (sum, at) in self.promised.iter_mut().zip(self.promised_at) {
+            sum.add(&cells[*at]);
         }
         if self.repeat.is_empty() {
             return self.hand_on(line, cells);

@@ -16,6 +16,7 @@ use super::faults::FaultKinds;
 use super::joined::Missed;
 use super::keys::{KeyBytes, KeyIndex, NO_ROW, Place};
 use super::lines::LineIndex;
+use super::money::{MoneyColumns, SourceMoney};
 use super::reading::Piece;
 use super::reshape::RowSink;
 use super::seen::Seen;
@@ -81,6 +82,8 @@ pub struct Stretch {
     pub quarantined: Vec<Quarantined>,
     /// Where the records start, counted from the stretch's first line.
     pub lines: LineIndex,
+    /// The money of its cells, by their text.
+    pub money: SourceMoney,
 }
 
 /// What reading a table's records needs to know.
@@ -208,6 +211,18 @@ impl<'p, T: FnMut(Stretch, &mut Rows) -> Result<Piece, StageError>> RowReader<'p
                     *mask |= u32::from(found.is_some() != test.negated) << bit;
                 }
             }
+        }
+        if !plan.money.is_empty() {
+            let columns = rows.columns.iter().map(Values::slice).collect();
+            let records = first..first + texts.batch.len();
+            let text = |leaf: usize, at: usize| texts.of(at, &plan.leaves[leaf].input);
+            MoneyColumns::new(plan, columns, &rows.texts).read(
+                plan,
+                &rows.masks,
+                records,
+                text,
+                &mut self.stretch.money,
+            );
         }
         for ((link, index), found) in plan.links.iter().zip(parents).zip(&mut rows.parents) {
             let Some(index) = index else {

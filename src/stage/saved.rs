@@ -26,7 +26,9 @@ use super::accounts::Accounts;
 use super::faults::FaultKind;
 use super::keys::{KeyBytes, KeyIndex, Place};
 use super::lines::LineIndex;
+use super::money::TableMoney;
 use super::piece::Chunk;
+use super::promised::Counted;
 use super::reading::Partitions;
 use super::rows::Quarantined;
 use super::spill::Storage;
@@ -40,7 +42,7 @@ use crate::mapping::plan::{Plan, TablePlan};
 /// The name of a stage's description.
 const NAME: &str = "stage.description";
 /// Says what the file is, and by which version of slipway it was written: nothing else can read it.
-const MAGIC: &str = concat!("slipway stage ", env!("CARGO_PKG_VERSION"), " 2\n");
+const MAGIC: &str = concat!("slipway stage ", env!("CARGO_PKG_VERSION"), " 3\n");
 
 /// A stage as an earlier build left it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,6 +67,7 @@ struct SavedTable {
     misses: Vec<JoinMiss>,
     firsts: Vec<u32>,
     chunks: Vec<Vec<Chunk>>,
+    money: TableMoney,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,6 +80,7 @@ struct SavedFile {
     records_read: u64,
     lines: LineIndex,
     totals: Totals,
+    counted: Counted,
 }
 
 /// What tells without reading it that a file is the one it was: no program can set the time of its last change.
@@ -152,6 +156,7 @@ impl SavedStage {
             records_read: file.records_read,
             lines: file.lines,
             totals: file.totals,
+            counted: file.counted,
         });
         Ok(TableStage {
             files: files.collect(),
@@ -167,6 +172,7 @@ impl SavedStage {
             firsts: std::mem::take(&mut saved.firsts),
             chunks: std::mem::take(&mut saved.chunks),
             spill: storage.open(&super::rows_name(number))?,
+            money: std::mem::take(&mut saved.money),
         })
     }
 }
@@ -233,6 +239,7 @@ impl Stage {
                     records_read: file.records_read,
                     lines: file.lines.clone(),
                     totals: file.totals.clone(),
+                    counted: file.counted.clone(),
                 });
             }
             tables.push(SavedTable {
@@ -246,6 +253,7 @@ impl Stage {
                 misses: table.misses.clone(),
                 firsts: table.firsts.clone(),
                 chunks: table.chunks.clone(),
+                money: table.money.clone(),
             });
         }
         let saved = SavedStageRef {

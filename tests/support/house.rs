@@ -67,7 +67,9 @@ impl House {
             let place = PayloadPlace { block_offset: 0, block_bytes: 0, start: 0, bytes: payload.len() as u32 };
             let verdict = Verdict::Ready { digest, payload: place };
             let key = AccountKey::new("S", number.as_str());
-            writer.account(&BuiltAccount { key, verdict, findings: &[], supply_points: &[], pence: None }).unwrap();
+            writer
+                .account(&BuiltAccount { key, verdict, findings: &[], supply_points: &[], pence: None, came: &[] })
+                .unwrap();
         }
         writer.finish().unwrap();
     }

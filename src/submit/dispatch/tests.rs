@@ -34,6 +34,7 @@ fn ledger(folder: &std::path::Path) -> (Ledger, RunId) {
                 findings: &[],
                 supply_points: &[],
                 pence: None,
+                came: &[],
             })
             .unwrap();
     }

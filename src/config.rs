@@ -18,6 +18,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::contract::{self, ContractSource};
+use crate::rules::overrides::{self, Overrides};
+use crate::tenant;
 use settings::{AuthSettings, Layers, Settings, TargetSettings};
 pub use units::{Bytes, NotAQuantity, Rate, RunDate, Share, Span, TimeOfDay, Window};
 
@@ -133,6 +135,10 @@ pub struct Project {
     pub follow: Follow,
     /// What ends a run early.
     pub stop: Stop,
+    /// The files of the tenant's lists.
+    pub reference: tenant::Sources,
+    /// What the project says of rules' severities.
+    pub overrides: Overrides,
 }
 
 /// `[source]`: where accounts come from.
@@ -163,6 +169,8 @@ pub struct Target {
     pub envelope: Envelope,
     /// What it accepts.
     pub contract: ContractSource,
+    /// How the tenant has set up the import.
+    pub settings: tenant::Settings,
 }
 
 /// What stands behind a target's URL.
@@ -353,7 +361,7 @@ impl Project {
         let directory = file.parent().unwrap_or(Path::new(""));
         let within = |path: PathBuf| directory.join(path);
         let missing = |key, example| ConfigError::Missing { key, file: file.to_path_buf(), example };
-        let Settings { source, project, target, limits, submit, follow, stop } = settings;
+        let Settings { source, project, target, limits, submit, follow, stop, reference, rules } = settings;
         let extracts = source.extracts.filter(|extracts| !extracts.is_empty());
         Ok(Self {
             file: file.to_path_buf(),
@@ -393,6 +401,14 @@ impl Project {
                     .get() as u32,
                 until: stop.until,
             },
+            // Other keys than these were refused when their layer was added.
+            reference: reference
+                .into_iter()
+                .filter_map(|(key, path)| Some((tenant::ListKind::of_key(&key)?, within(path))))
+                .collect(),
+            overrides: Overrides(
+                rules.into_iter().filter_map(|(rule, is)| Some((overrides::id(&rule)?, is))).collect(),
+            ),
         })
     }
 }
@@ -454,6 +470,7 @@ impl Target {
             auth: AuthSource::from_settings(settings.auth, directory, loopback)?,
             envelope: settings.envelope.unwrap_or(Envelope::Bare),
             contract,
+            settings: settings.settings,
         })
     }
 }

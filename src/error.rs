@@ -50,6 +50,9 @@ pub enum Error {
     /// The mapping can't be used.
     #[error("the mapping cannot be used:{}", list(.0))]
     Mapping(Vec<Problem>),
+    /// The tenant's lists can't be used.
+    #[error("the tenant's lists cannot be used:{}", list(.0))]
+    Reference(Vec<Problem>),
     /// The extract can't be used.
     #[error("{}", with_headers(.0))]
     Stage(#[source] StageError),
@@ -143,6 +146,7 @@ impl Error {
             Self::Config(_)
             | Self::Contract(_)
             | Self::Mapping(_)
+            | Self::Reference(_)
             | Self::Stage(_)
             | Self::Store(_)
             | Self::Ledger(_)
@@ -167,6 +171,7 @@ impl Error {
             Self::Ledger(error) | Self::Submit(SubmitError::Ledger(error)) => error.hint(),
             Self::Usage { hint, .. } | Self::Refused { hint, .. } | Self::Gate { hint, .. } => hint.clone(),
             Self::Mapping(_) => Some("`slipway lint` shows every problem of a mapping".to_owned()),
+            Self::Reference(_) => Some("mend the lists, or take them out of `[reference]`".to_owned()),
             Self::Stage(_)
             | Self::Store(_)
             | Self::Target(_)

@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | [`account`], [`finding`] | the words every stage shares: names, digests, findings, locators |
 //! | [`contract`] | what the target accepts: the field catalogue, as data |
+//! | [`tenant`] | what is the tenant's own: its lists and how it has set up the import |
 //! | [`mapping`] | `mapping.toml` and its lookups → a compiled plan |
 //! | [`extract`] | files → records, quarantine, the sender's manifest |
 //! | [`stage`] | records × plan → columns, keys, duplicates |
@@ -66,3 +67,4 @@ mod schema;
 pub mod stage;
 pub mod submit;
 pub mod target;
+pub mod tenant;

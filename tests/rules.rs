@@ -485,6 +485,14 @@ fn root(path: &str) -> PathBuf {
 
 /// What the rules say to the guide's account with `edits`, notices last, and which rules are off.
 fn check(edits: &[(&str, &str, &str)]) -> (Vec<Finding>, Vec<&'static str>) {
+    check_by(edits, RuleSet::bind)
+}
+
+/// What the rules that `bind` binds say of the guide's account after `edits`, and which of them are off.
+pub(crate) fn check_by(
+    edits: &[(&str, &str, &str)],
+    bind: impl FnOnce(&Schema) -> RuleSet,
+) -> (Vec<Finding>, Vec<&'static str>) {
     let extract = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(root("samples/guide")).unwrap() {
         let entry = entry.unwrap();
@@ -505,7 +513,7 @@ fn check(edits: &[(&str, &str, &str)]) -> (Vec<Finding>, Vec<&'static str>) {
     let stage = stage::load(&plan, sources, &Staging::in_memory(&|table| name_accounts(&plan, table)), None).unwrap();
     let book = Books::open(&stage, &Selection::default()).book(0).unwrap();
     let view = View::new(&book).unwrap();
-    let rules = RuleSet::bind(&Schema::new(plan));
+    let rules = bind(&Schema::new(plan));
     let mut findings = Vec::new();
     let context = RuleContext { run_date: "2019-09-01".parse().unwrap() };
     rules.check(view.account(0), &context, &mut findings);

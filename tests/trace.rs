@@ -52,10 +52,31 @@ fn a_value_is_traced_to_its_cell_and_shown_as_a_shape_unless_asked() {
     insta::assert_snapshot!("constant", told("import_supplier", &["--show-values"]));
     let output = project.run(2, &["show", account, "--why", "customers.0.famly_name"]);
     assert!(text(&output.stderr).contains("did you mean `customers.family_name`?"), "{}", text(&output.stderr));
+    for (path, told) in [
+        ("customers.7.landline", "has 1 of `customers`, and nothing at `customers.7.landline`"),
+        ("customers.0", "such as `customers.0.account_roles`"),
+    ] {
+        let output = project.run(2, &["show", account, "--why", path]);
+        assert!(text(&output.stderr).contains(told), "{}", text(&output.stderr));
+    }
     // Of another extract, nothing is said.
     project.edit("extract/customers.csv", |text| text + "\n");
     let output = project.run(2, &["show", account, "--why", "customers.0.family_name"]);
     assert!(text(&output.stderr).contains("not as it was"), "{}", text(&output.stderr));
+}
+
+/// Gives the first customer a landline with an extension: a telephone number to us, and none to the sandbox.
+pub(crate) fn give_an_extension(project: &Project) {
+    project.edit("extract/customers.csv", |text| {
+        let line = |(number, line): (usize, &str)| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            if number == 1 {
+                cells[9] = "020 7946 0958 x12";
+            }
+            cells.join(",") + "\n"
+        };
+        text.lines().enumerate().map(line).collect()
+    });
 }
 
 #[test]
@@ -63,17 +84,7 @@ fn what_the_target_refuses_is_told_at_the_cell_whatever_the_shape_of_its_reply()
     for shape in ["nested", "standard", "opaque"] {
         let sandbox = Sandbox::start(&["--refusals", shape]);
         let project = project(3, &sandbox);
-        // An extension is a telephone number to us, and none to this target.
-        project.edit("extract/customers.csv", |text| {
-            let line = |(number, line): (usize, &str)| {
-                let mut cells: Vec<&str> = line.split(',').collect();
-                if number == 1 {
-                    cells[9] = "020 7946 0958 x12";
-                }
-                cells.join(",") + "\n"
-            };
-            text.lines().enumerate().map(line).collect()
-        });
+        give_an_extension(&project);
         project.run(1, &[&["run", "--quiet"], FAST.as_slice()].concat());
         let told = project.column(
             "SELECT source || ' ' || path || ' ' || file || ':' || line || ':' || \"column\" FROM v_findings \

@@ -11,6 +11,7 @@ use crate::assemble::{Books, Bucket, Buckets, FieldId, Row, Schema, Selection, V
 use crate::error::Error;
 use crate::finding::Finding;
 use crate::rules::book::{BookRules, Keys, KnownPoints, tell};
+use crate::rules::overrides::Overrides;
 use crate::stage::{Stage, StageError};
 
 /// The book rules at work.
@@ -18,6 +19,7 @@ pub(super) struct BookCheck {
     rules: BookRules,
     balance: Option<FieldId>,
     known: KnownPoints,
+    overrides: Overrides,
     seen: Mutex<Seen>,
 }
 
@@ -39,9 +41,9 @@ pub(super) struct Facts {
 
 impl BookCheck {
     /// Binds the rules; `known` are the supply points that were sent before.
-    pub(super) fn new(schema: &Schema, known: KnownPoints) -> Self {
+    pub(super) fn new(schema: &Schema, known: KnownPoints, overrides: Overrides) -> Self {
         let balance = schema.field("transfer_balance").filter(|field| Some(field.entity()) == schema.entity(""));
-        Self { rules: BookRules::bind(schema), balance, known, seen: Mutex::default() }
+        Self { rules: BookRules::bind(schema), balance, known, overrides, seen: Mutex::default() }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -84,7 +86,7 @@ impl BookCheck {
                 self.rules.gather(view.account(account), &mut holdings);
             }
         }
-        Ok(tell(holdings, &self.known))
+        Ok(tell(holdings, &self.known, &self.overrides))
     }
 }
 

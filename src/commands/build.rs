@@ -19,8 +19,10 @@ use crate::finding::{Finding, Severity};
 use crate::ledger::control::Waiver;
 use crate::ledger::{BuildStart, BuildWriter, BuiltAccount, FileCount, Input, Ledger, PayloadPlace, RunId, Verdict};
 use crate::mapping::{self, Plan};
+use crate::rules::tenant::is_governed;
 use crate::rules::{RuleContext, RuleSet};
 use crate::stage::{Digests, Stage};
+use crate::tenant::Tenant;
 
 use super::ambiguous;
 use super::book_check::{self, BookCheck, Facts};
@@ -89,17 +91,16 @@ pub(super) fn build(
     let contract = Contract::load(&project.target.contract)?;
     let plan = Arc::new(mapping::load(&project.source.mapping, &contract).map_err(Error::Mapping)?);
     let extract = Extract::open(project, &plan)?;
-    let inputs = inputs(project, &plan, &extract)?;
+    let tenant = Tenant::load(&project.reference, &project.target.settings).map_err(Error::Reference)?;
+    let mut inputs = inputs(project, &plan, &extract)?;
+    inputs.extend(tenants_inputs(project, &tenant));
     let (stage, digests) = stage_extract(project, &plan, &extract, &inputs, console)?;
     let mut promises = extract.promises(&stage);
     let reason = request.reason.as_deref().unwrap_or_default();
     let waivers = control_totals::waive(&mut promises, &ledger.waivers()?, &request.waive, reason)?;
     quarantine::write(&project.state.join("quarantine"), &stage)?;
-    Build { project, plan: &plan, extract: &extract, stage: &stage, request, console, inputs, digests }.record(
-        (&promises, &waivers),
-        ledger,
-        run,
-    )
+    Build { project, plan: &plan, tenant: &tenant, extract: &extract, stage: &stage, request, console, inputs, digests }
+        .record((&promises, &waivers), ledger, run)
 }
 
 /// What the build is made from besides the extract files.
@@ -125,10 +126,25 @@ fn inputs(project: &Project, plan: &Plan, extract: &Extract) -> Result<Vec<Input
     Ok(inputs)
 }
 
+/// What the build is made from that is the tenant's, or the project's own judgement of rules: role, name and digest of
+/// each list, setting and override. The name of an override is all there is to it, so that reports can tell it.
+fn tenants_inputs(project: &Project, tenant: &Tenant) -> Vec<Input> {
+    let input = |role: &str, name: String, digest| Input { role: role.into(), name, digest };
+    let lists = tenant.digests().map(|(key, digest)| input("reference", key.to_owned(), digest));
+    let set = tenant.settings.set().into_iter();
+    let settings = set.map(|(shown, all)| input("setting", shown, Digest::of(all.as_bytes())));
+    let overrides = project.overrides.0.iter().map(|(rule, is)| {
+        let name = format!("{rule} = {}", is.as_str());
+        input("rule", name.clone(), Digest::of(name.as_bytes()))
+    });
+    lists.chain(settings).chain(overrides).collect()
+}
+
 /// A build being written to the ledger.
 struct Build<'b> {
     project: &'b Project,
     plan: &'b Arc<Plan>,
+    tenant: &'b Tenant,
     extract: &'b Extract,
     stage: &'b Stage,
     request: &'b BuildRequest,
@@ -151,7 +167,8 @@ impl Build<'_> {
             selection_is_whole: selection.accounts.is_none() && selection.limit.is_none(),
             inputs: self.inputs.clone(),
         };
-        let book_check = BookCheck::new(&Schema::new(self.plan.clone()), ledger.sent_points()?);
+        let schema = Schema::new(self.plan.clone());
+        let book_check = BookCheck::new(&schema, ledger.sent_points()?, self.project.overrides.clone());
         let mut writer = ledger.begin_build(run, &start)?;
         if selection.limit.is_some() {
             writer.limit();
@@ -206,6 +223,7 @@ impl Build<'_> {
             examples: tally.examples,
             blocked,
             rules_off: tally.rules_off,
+            overrides: super::overrides::of(&self.project.overrides),
             summary: format!(
                 "{} unchanged, {} rebuilt the same, {} changed before sending, {} changed after acceptance, {} withdrawn, \
                  {} held",
@@ -275,7 +293,7 @@ impl Build<'_> {
         writer: &mut BuildWriter<'_>,
         (tally, measures): (&mut Tally, &mut BuildMeasures<'_>),
     ) -> Result<MadeBooks, Error> {
-        let rules = RuleSet::bind(&Schema::new(self.plan.clone()));
+        let rules = RuleSet::bind_for(&Schema::new(self.plan.clone()), self.tenant, &self.project.overrides);
         let context = RuleContext { run_date: self.extract.run_date };
         let mut store = PayloadWriter::create(&self.project.state.join("payloads"), &writer.id().to_string())?;
         let mut made = MadeBooks { buckets: books.buckets.clone(), findings: books.findings.clone() };
@@ -317,7 +335,7 @@ impl Build<'_> {
         store.finish()?;
         out.map_or(Ok(()), PayloadOutput::finish)?;
         tally.rules_off = rules.off().iter().map(|rule| (*rule).to_owned()).collect();
-        for notice in rules.notices() {
+        for notice in rules.notices().into_iter().chain(rules.unchecked().cloned()) {
             tally.count(None, &notice);
             writer.finding(None, &notice)?;
         }
@@ -388,7 +406,8 @@ impl Build<'_> {
 
     /// One notice for each field with values that are not on a list the contract knows to be the tenant's own.
     fn unlisted(&self, tally: &Tally) -> Vec<Finding> {
-        let fields: BTreeSet<&String> = self.plan.unlisted.iter().chain(&tally.unlisted).collect();
+        let fields = self.plan.unlisted.iter().chain(&tally.unlisted);
+        let fields: BTreeSet<&String> = fields.filter(|path| !is_governed(self.tenant, path)).collect();
         let notice = |path: &String| Finding {
             code: "not_reference_value".into(),
             severity: Severity::Notice,

@@ -12,6 +12,7 @@ use crate::finding::{Finding, Severity};
 use crate::ledger::FileCount;
 
 use super::drift::Drift;
+use super::overrides::Overridden;
 
 /// How many findings of rejected accounts a summary shows.
 const EXAMPLES_SHOWN: usize = 12;
@@ -37,6 +38,8 @@ pub(super) struct BuildOutcome {
     pub(super) blocked: Vec<String>,
     /// Rules that are off because the mapping lacks a field they need.
     pub(super) rules_off: Vec<String>,
+    /// Rules whose severity the project says.
+    pub(super) overrides: Vec<Overridden>,
     /// What the ledger says of the change since the build before.
     pub(super) summary: String,
     /// What changed after acceptance; none: nothing.
@@ -85,6 +88,9 @@ impl fmt::Display for BuildOutcome {
         }
         if !self.rules_off.is_empty() {
             write!(f, "\nrules off  {}", self.rules_off.join(", "))?;
+        }
+        for overridden in &self.overrides {
+            write!(f, "\noverride   {overridden}")?;
         }
         for reason in &self.blocked {
             write!(f, "\nblocked    {reason}")?;

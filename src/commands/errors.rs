@@ -11,14 +11,20 @@ use crate::contract::Contract;
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::ledger::Ledger;
+use crate::ledger::agreement::Agreement;
 use crate::ledger::causes::CauseRow;
 use crate::mapping::{self, model::Mapping};
+use crate::rules::register::Register;
+use crate::tenant::Tenant;
 
-/// The causes.
+/// The causes, and how far what is found here agrees with the target.
 #[derive(Debug, Serialize)]
-struct Causes {
+struct Told {
     total: u64,
     causes: Vec<Cause>,
+    agreement: Agreement,
+    /// What is known of the rules whose findings have the code of a miss, in the order of the misses.
+    known_of_misses: Vec<Vec<String>>,
 }
 
 /// One cause, and the line of the mapping that writes the field.
@@ -37,8 +43,17 @@ pub(super) fn execute(args: &ErrorsArgs, project: &Project, console: &Console) -
     let mapping = mapping::read::read(&project.source.mapping, &contract).ok().map(|(mapping, _)| mapping);
     let rows = ledger.causes(args.limit)?;
     let cause = |row: CauseRow| Cause { mapping_line: mapping.as_ref().and_then(|mapping| line(mapping, &row)), row };
-    let causes = Causes { total: ledger.count_clusters()?, causes: rows.into_iter().map(cause).collect() };
-    super::tell(console, &causes)?;
+    // The score is what the ledger says; why something was missed is better told with the project's own lists.
+    let tenant = Tenant::load(&project.reference, &project.target.settings).unwrap_or_default();
+    let register = Register::of(&tenant, &project.overrides);
+    let agreement = ledger.agreement(args.limit)?;
+    let told = Told {
+        total: ledger.count_clusters()?,
+        causes: rows.into_iter().map(cause).collect(),
+        known_of_misses: agreement.misses.iter().map(|miss| register.rules_of(&miss.code)).collect(),
+        agreement,
+    };
+    super::tell(console, &told)?;
     Ok(ExitCode::Complete)
 }
 
@@ -49,7 +64,7 @@ fn line(mapping: &Mapping, row: &CauseRow) -> Option<String> {
     Some(own.place.to_string())
 }
 
-impl fmt::Display for Causes {
+impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} causes of errors", self.total)?;
         for Cause { row, mapping_line } in &self.causes {
@@ -69,6 +84,33 @@ impl fmt::Display for Causes {
             }
             if let Some(line) = mapping_line {
                 write!(f, "\n  {line}")?;
+            }
+        }
+        self.tell_agreement(f)
+    }
+}
+
+impl Told {
+    fn tell_agreement(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Agreement { accounts, accounts_caught, refusals, caught, misses } = &self.agreement;
+        if *refusals == 0 {
+            return Ok(());
+        }
+        write!(
+            f,
+            "\n\nagreement: {caught} of {refusals} refusals of the target were caught here, {accounts_caught} of {accounts} \
+             accounts"
+        )?;
+        for (miss, rules) in misses.iter().zip(&self.known_of_misses) {
+            let path = if miss.example_path.is_empty() { "the whole account" } else { &miss.example_path };
+            write!(
+                f,
+                "\n  missed {} in {} accounts, such as {path} of account {}",
+                miss.code, miss.accounts, miss.example_account
+            )?;
+            match rules.as_slice() {
+                [] => f.write_str(": no rule knows the code")?,
+                rules => write!(f, ": {}", rules.join(", "))?,
             }
         }
         Ok(())

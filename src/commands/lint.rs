@@ -22,6 +22,7 @@ use crate::exit_code::ExitCode;
 use crate::extract::{self, SourceFile};
 use crate::finding::Severity;
 use crate::mapping::{self, Plan, Problem};
+use crate::tenant::Tenant;
 
 /// What a lint found.
 #[derive(Debug, Default, Serialize)]
@@ -66,6 +67,8 @@ pub(super) fn execute(args: &LintArgs, project: &Project, console: &Console) -> 
             lint.tests = lint_tests::run(&plan, &project.source.mapping.join("tests"))?;
         }
     }
+    let lists = Tenant::load(&project.reference, &project.target.settings);
+    lint.errors.extend(lists.err().unwrap_or_default());
     if console.wants_json() {
         console.document(&lint)?;
     } else {

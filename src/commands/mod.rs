@@ -23,6 +23,7 @@ mod lint;
 mod lint_codes;
 mod lint_tests;
 mod open_run;
+mod overrides;
 mod payload_output;
 mod profile;
 mod purge;

@@ -15,13 +15,14 @@ use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::mapping::{self, Plan, Problem};
 use crate::rules::register::Register;
+use crate::tenant::Tenant;
 
 /// Runs the command.
 pub(super) fn execute(args: &SchemaArgs, common: &CommonArgs, console: &Console) -> Result<ExitCode, Error> {
     let project = || Project::load(common.project.as_deref(), &common.set);
+    let has_project = common.project.is_some() || !common.set.is_empty() || Path::new(PROJECT_FILE).exists();
     // The contract that is built in can be read without a project.
     let contract = || {
-        let has_project = common.project.is_some() || !common.set.is_empty() || Path::new(PROJECT_FILE).exists();
         let source = if has_project { project()?.target.contract } else { ContractSource::BuiltIn };
         Ok::<_, Error>(Contract::load(&source)?)
     };
@@ -44,7 +45,14 @@ pub(super) fn execute(args: &SchemaArgs, common: &CommonArgs, console: &Console)
             Ok(diff.exit_code())
         }
         SchemaTopic::Rules => {
-            super::tell(console, &Register::new())?;
+            let register = if has_project {
+                let project = project()?;
+                let tenant = Tenant::load(&project.reference, &project.target.settings).map_err(Error::Reference)?;
+                Register::of(&tenant, &project.overrides)
+            } else {
+                Register::new()
+            };
+            super::tell(console, &register)?;
             Ok(ExitCode::Complete)
         }
     }

@@ -66,6 +66,8 @@ fn check_same(digests: &Digests, ledger: &Ledger) -> Result<(), Error> {
 pub(super) struct Found<'a> {
     pub(super) row: Row<'a>,
     pub(super) field: Option<FieldId>,
+    /// How many rows there are of the list in which the path names one that is not there.
+    pub(super) beyond: Option<(String, usize)>,
 }
 
 impl Found<'_> {
@@ -97,9 +99,11 @@ pub(super) fn follow<'a>(account: Row<'a>, schema: &Schema, path: &str) -> Found
         }
         let place = position.unwrap_or(0);
         let Some(entity) = schema.entity(&plain).filter(|entity| schema.parent(*entity) == below) else { continue };
-        let Some(next) = row.children(entity).nth(place) else { return Found { row, field: None } };
+        let mut children = row.children(entity);
+        let rows = children.len();
+        let Some(next) = children.nth(place) else { return Found { row, field: None, beyond: Some((plain, rows)) } };
         (row, below) = (next, Some(entity));
     }
     let field = schema.field(&plain).filter(|field| Some(field.entity()) == below);
-    Found { row, field }
+    Found { row, field, beyond: None }
 }

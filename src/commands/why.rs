@@ -57,17 +57,20 @@ impl Why {
         visit_accounts(project, ledger, std::iter::once(key.clone()), Storage::Memory, &mut |_, account, schema| {
             let found = follow(account, schema, path);
             let value = found.field.and_then(|field| text_of(found.row.value(field)));
-            why = Some((found.cells(), found.row.path(found.field), value));
+            why = Some((found.cells(), found.row.path(found.field), value, found.beyond));
         })?;
-        let (cells, full, value) = why.ok_or_else(|| Error::Usage {
+        let (cells, full, value, beyond) = why.ok_or_else(|| Error::Usage {
             problem: format!("the extract has no account {key}"),
             hint: Some("the ledger knows it from an earlier build".to_owned()),
         })?;
         let lines = mapping.lines_of(&without_positions(path));
         if lines.is_empty() {
+            return Err(nothing_written(&contract, path));
+        }
+        if let Some((list, rows)) = beyond {
             return Err(Error::Usage {
-                problem: format!("the mapping writes nothing at `{path}`"),
-                hint: contract.nearest(&without_positions(path)).map(|near| format!("did you mean `{near}`?")),
+                problem: format!("account {} has {rows} of `{list}`, and nothing at `{path}`", key.number),
+                hint: (rows > 0).then(|| "positions are counted from 0".to_owned()),
             });
         }
         // Of several lines, the one that reads the very cell.
@@ -94,6 +97,16 @@ impl Why {
             path: full,
         })
     }
+}
+
+/// Why a path that no line of the mapping writes leads to no value.
+fn nothing_written(contract: &Contract, path: &str) -> Error {
+    let plain = without_positions(path);
+    let hint = match contract.children(&plain).next() {
+        Some(field) => Some(format!("it is no value itself: name one of it, such as `{path}.{}`", field.leaf())),
+        None => contract.nearest(&plain).filter(|near| *near != plain).map(|near| format!("did you mean `{near}`?")),
+    };
+    Error::Usage { problem: format!("the mapping writes nothing at `{path}`"), hint }
 }
 
 /// `customers.0.landline` → `customers.landline`.

@@ -4,6 +4,7 @@
 //! target.url=…`; a later one wins, key by key. Each layer is checked by itself, so that a message names the line of
 //! the file, the variable or the flag that is wrong.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -13,8 +14,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
 use super::units::{Bytes, Rate, RunDate, Share, Span, TimeOfDay};
+use crate::mapping::document;
+use crate::rules::overrides::{self, Override};
+use crate::tenant;
 
-/// Every key of `slipway.toml`.
+/// Every key of `slipway.toml`, but those of `[rules]`, which are the ids of rules.
 pub(super) const KEYS: &[&str] = &[
     "source.mapping",
     "source.extracts",
@@ -30,6 +34,22 @@ pub(super) const KEYS: &[&str] = &[
     "target.auth.command",
     "target.envelope",
     "target.contract",
+    "target.settings.managed_accounts",
+    "target.settings.send_registration_flows",
+    "target.settings.new_portfolios",
+    "target.settings.billing_document_ids",
+    "target.settings.enforce_business_contracts",
+    "target.settings.link_through_contract",
+    "target.settings.automatic_teams",
+    "target.settings.address_history",
+    "target.settings.consents",
+    "target.settings.skip_supply_points",
+    "target.settings.skip_properties",
+    "target.settings.incomplete_instructions",
+    "target.settings.default_role",
+    "target.settings.required_details",
+    "target.settings.internal_emails",
+    "target.settings.payment_days",
     "limits.rate",
     "limits.in_flight",
     "limits.timeout",
@@ -45,6 +65,31 @@ pub(super) const KEYS: &[&str] = &[
     "stop.give_up_after",
     "stop.identical_refusals",
     "stop.until",
+    "reference.import_suppliers",
+    "reference.campaigns",
+    "reference.tariffs",
+    "reference.products",
+    "reference.rates",
+    "reference.market_participants",
+    "reference.tprs",
+    "reference.sscs",
+    "reference.psr_codes",
+    "reference.dunning_paths",
+    "reference.operations_teams",
+    "reference.document_paths",
+    "reference.ledger_types",
+    "reference.debt_agencies",
+    "reference.plan_strategies",
+    "reference.reference_namespaces",
+    "reference.affiliates",
+    "reference.partners",
+    "reference.contribution_schemes",
+    "reference.complaint_types",
+    "reference.complaint_officials",
+    "reference.complaint_sources",
+    "reference.business_details",
+    "reference.user_details",
+    "reference.agent_contracts",
 ];
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -64,6 +109,8 @@ pub(super) struct Settings {
     pub follow: FollowSettings,
     /// What ends a run early, cleanly, to be resumed.
     pub stop: StopSettings,
+    pub reference: BTreeMap<String, PathBuf>,
+    pub rules: BTreeMap<String, Override>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -101,6 +148,7 @@ pub(super) struct TargetSettings {
     pub envelope: Option<super::Envelope>,
     /// edf-gb, the one that is built in, or the path of the tenant's OpenAPI document.
     pub contract: Option<String>,
+    pub settings: tenant::Settings,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -182,7 +230,7 @@ impl Layers {
         };
         let table = DeTable::parse(text).map_err(|e| at(e.span(), first_line(e.message()), None))?;
         if let Some((span, key)) = first_unknown(table.get_ref(), "") {
-            return Err(at(Some(span), format!("there is no setting `{key}`"), nearest(&key)));
+            return Err(at(Some(span), unknown(&key), nearest(&key)));
         }
         toml::from_str::<Settings>(text).map_err(|e| at(e.span(), first_line(e.message()), None))?;
         let layer = toml::from_str(text).map_err(|e| at(e.span(), first_line(e.message()), None))?;
@@ -195,8 +243,10 @@ impl Layers {
     /// The value is read as TOML if it fits so (`8`, `["A", "B"]`), else as the text it is (`20/s`).
     pub(super) fn add_one(&mut self, origin: &str, key: &str, value: &str) -> Result<(), ConfigError> {
         let wrong = |problem: String, nearest| ConfigError::Override { origin: origin.to_owned(), problem, nearest };
-        if !KEYS.contains(&key) {
-            return Err(wrong(format!("there is no setting `{key}`"), nearest(key)));
+        // A variable cannot spell the hyphens of a rule's id.
+        let key = if key.starts_with(RULES) { &key.replace('_', "-") } else { key };
+        if !is_key(key) {
+            return Err(wrong(unknown(key), nearest(key)));
         }
         let text = toml::Value::String(value.to_owned());
         let as_toml = value.parse::<toml::Value>().map(|value| nested(key, value));
@@ -223,10 +273,30 @@ impl Layers {
     }
 }
 
-/// The known key nearest to `key`, if one is near.
+/// What the keys of `[rules]` start with.
+const RULES: &str = "rules.";
+
+/// Whether `key` is a setting.
+fn is_key(key: &str) -> bool {
+    KEYS.contains(&key) || key.strip_prefix(RULES).is_some_and(|rule| overrides::id(rule).is_some())
+}
+
+/// What is wrong with a key that is none.
+fn unknown(key: &str) -> String {
+    let Some(rule) = key.strip_prefix(RULES) else { return format!("there is no setting `{key}`") };
+    match document::did_you_mean(rule, overrides::ids()) {
+        Some(help) => format!("no rule `{rule}` is checked here: {help}"),
+        None => format!("no rule `{rule}` is checked here: `slipway schema rules` lists those that are"),
+    }
+}
+
+/// The known key nearest to `key`, if one is near; of a rule, the message names it.
 pub(super) fn nearest(key: &str) -> Option<&'static str> {
     /// Below this likeness (0 to 1) a suggestion would mislead.
     const LIKE: f64 = 0.75;
+    if key.starts_with(RULES) {
+        return None;
+    }
     KEYS.iter()
         .map(|known| {
             (strsim::jaro_winkler(known, key).max(strsim::jaro_winkler(leaf(known), leaf(key)) * 0.98), *known)
@@ -252,10 +322,10 @@ fn first_unknown(table: &DeTable<'_>, prefix: &str) -> Option<(std::ops::Range<u
     table.iter().find_map(|(name, value): (_, &Spanned<DeValue<'_>>)| {
         let key = if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
         let section = format!("{key}.");
-        let is_section = KEYS.iter().any(|known| known.starts_with(&section));
+        let is_section = section == RULES || KEYS.iter().any(|known| known.starts_with(&section));
         match value.get_ref() {
             DeValue::Table(inner) if is_section => first_unknown(inner, &key),
-            _ if is_section || KEYS.contains(&key.as_str()) => None,
+            _ if is_section || is_key(&key) => None,
             _ => Some((name.span(), key)),
         }
     })
@@ -313,7 +383,7 @@ fn in_plain_words(message: &str) -> Option<String> {
         "a string" | "string" | "path string" | "a borrowed string" => "a text in quotes",
         "a sequence" => "a list such as [\"A\", \"B\"]",
         "struct AuthSettings" => "a table such as { env = \"VARIABLE\" }",
-        text if text.starts_with("struct ") => "a table",
+        text if text.starts_with("struct ") || text == "a map" => "a table",
         text if text.len() <= 3 && text.starts_with(['u', 'i']) => "a whole number",
         text => text,
     };
@@ -332,14 +402,24 @@ mod tests {
             assert!(!error.message().contains("unknown field"), "{key}: {error}");
         }
         // A misspelt leaf makes serde name the fields it knows: each of them must be listed.
-        for section in ["source", "project", "target", "target.auth", "limits", "submit", "follow", "stop"] {
+        let sections =
+            ["source", "project", "target", "target.auth", "target.settings", "limits", "submit", "follow", "stop"];
+        for section in sections {
             let table = nested(&format!("{section}.zzz"), toml::Value::Boolean(true));
             let message = Settings::deserialize(table).unwrap_err().message().to_owned();
-            let names = message.split('`').skip(1).step_by(2).filter(|name| *name != "zzz" && *name != "auth");
+            let names =
+                message.split('`').skip(1).step_by(2).filter(|name| !["zzz", "auth", "settings"].contains(name));
             for name in names {
                 assert!(KEYS.contains(&format!("{section}.{name}").as_str()), "{section}.{name} is not listed");
             }
         }
+    }
+
+    #[test]
+    fn every_list_of_the_tenants_is_a_setting() {
+        let listed: Vec<&str> = KEYS.iter().filter_map(|key| key.strip_prefix("reference.")).collect();
+        let there: Vec<&str> = tenant::ListKind::ALL.iter().map(|kind| kind.key()).collect();
+        assert_eq!(listed, there);
     }
 
     #[test]

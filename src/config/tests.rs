@@ -29,6 +29,14 @@ validate = "sample"
 [follow]
 every = "5s"
 for = "2h"
+[target.settings]
+consents = false
+payment_days = [1, 25]
+[reference]
+tariffs = "lists/tariffs.csv"
+[rules]
+postcode-in-use = "off"
+supply-point-in-two-accounts = "warning"
 [stop]
 rejected = "5%"
 failed = "5%"
@@ -171,4 +179,61 @@ fn the_key_is_read_where_the_settings_say_and_shown_nowhere() {
     assert!(refusal(LEAST, &[], &["target.auth={ env = 'A', file = 'B' }"]).contains("there is no setting"));
     let two = ["target.auth.env=A", "target.auth.file=B"];
     assert!(refusal(LEAST, &[], &two).starts_with("`target.auth`: expected one of"));
+}
+
+#[test]
+fn lists_and_switches_and_overrides_are_read() {
+    let project = resolve(WHOLE, &[], &[]).unwrap();
+    let tariffs = &project.reference[&crate::tenant::ListKind::Tariffs];
+    assert!(tariffs.is_absolute() && tariffs.ends_with("lists/tariffs.csv"));
+    assert_eq!(
+        (project.target.settings.consents, project.target.settings.payment_days.map(|days| days.last)),
+        (Some(false), Some(25))
+    );
+    let is = |rule: &str| project.overrides.0[rule].as_str();
+    assert_eq!((is("postcode-in-use"), is("supply-point-in-two-accounts")), ("off", "warning"));
+    let variables = [("SLIPWAY_RULES__POSTCODE_IN_USE", "error"), ("SLIPWAY_TARGET__SETTINGS__CONSENTS", "true")];
+    let project = resolve(WHOLE, &variables, &["rules.phone-valid=notice", "reference.tprs=t.csv"]).unwrap();
+    assert_eq!(project.overrides.0["postcode-in-use"].as_str(), "error");
+    assert_eq!(project.overrides.0["phone-valid"].as_str(), "notice");
+    assert_eq!((project.target.settings.consents, project.reference.len()), (Some(true), 2));
+}
+
+#[test]
+fn what_names_no_list_rule_or_switch_is_refused_with_its_place_and_the_nearest_name() {
+    for (lines, told) in [
+        (
+            "[rules]\n\"postcode-in-uze\" = 'off'",
+            "slipway.toml:4:1: no rule `postcode-in-uze` is checked here: did you mean `postcode-in-use`? | ",
+        ),
+        (
+            "[reference]\n  tarifs = 't.csv'",
+            "slipway.toml:4:3: there is no setting `reference.tarifs` | a setting with a similar name is `reference.tariffs`",
+        ),
+        (
+            "[target.settings]\nconsent = true",
+            "slipway.toml:4:1: there is no setting `target.settings.consent` | a setting with a similar name is \
+             `target.settings.consents`",
+        ),
+        (
+            "[rules]\nphone-valid = 'fatal'",
+            "slipway.toml:4:15: expected one of `error`, `warning`, `notice`, `off`, found `fatal` | ",
+        ),
+        ("[target.settings]\nconsents = 'yes'", "slipway.toml:4:12: expected a boolean, found a text | "),
+    ] {
+        // An inline table cannot be added to.
+        let text = if lines.starts_with("[target") {
+            LEAST.replace(
+                "target = { url = 'http://127.0.0.1:8080', suppliers = ['S'] }",
+                "[target]\nurl='http://[::1]'\nsuppliers=['S']",
+            )
+        } else {
+            LEAST.to_owned()
+        };
+        let message = refusal(&format!("{text}{lines}\n"), &[], &[]);
+        let expected = if lines.starts_with("[target") { told.replace(":4:", ":6:") } else { told.to_owned() };
+        assert_eq!(message, expected);
+    }
+    let told = refusal(LEAST, &[], &["rules.zzz=off"]);
+    assert!(told.starts_with("the flag `--set`: no rule `zzz` is checked here: `slipway schema rules`"), "{told}");
 }

@@ -31,6 +31,7 @@ mod rows;
 mod schema;
 mod schema_money;
 
+pub mod agreement;
 pub mod build;
 pub mod causes;
 pub mod compare;

@@ -43,7 +43,7 @@ pub mod word;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use document::Problem;
+pub use document::{Place, Problem};
 pub use model::{Dialect, OnFault, OnLost, Rest};
 pub use plan::Plan;
 

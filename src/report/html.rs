@@ -16,7 +16,7 @@ use crate::ledger::night::MoneyRow;
 use super::{RecordCounts, RunReport, chart, words};
 
 /// The page and its sections; the ending `.html` is what turns escaping on.
-const TEMPLATES: [(&str, &str); 14] = [
+const TEMPLATES: [(&str, &str); 15] = [
     ("page.html", include_str!("page/page.html.jinja")),
     ("macros.html", include_str!("page/macros.html.jinja")),
     ("style.html", include_str!("page/style.css")),
@@ -27,6 +27,7 @@ const TEMPLATES: [(&str, &str); 14] = [
     ("money.html", include_str!("page/money.html.jinja")),
     ("identities.html", include_str!("page/identities.html.jinja")),
     ("causes.html", include_str!("page/causes.html.jinja")),
+    ("rules.html", include_str!("page/rules.html.jinja")),
     ("requests.html", include_str!("page/requests.html.jinja")),
     ("waves.html", include_str!("page/waves.html.jinja")),
     ("accounts.html", include_str!("page/accounts.html.jinja")),

@@ -4,6 +4,7 @@
 //! nothing. Account numbers, codes and locators are told; what stands in a cell is not, because the ledger does not
 //! know it.
 
+mod agreement;
 mod chart;
 pub mod compare;
 mod csv;
@@ -34,6 +35,7 @@ use crate::ledger::read::{FileRow, IdentityRow, RunRow, Tally};
 use crate::ledger::report::{AttentionRow, CauseRow, ExchangeCountRow};
 use crate::ledger::{Ledger, LedgerError, State};
 
+pub use agreement::{Overridden, RulesPart};
 use compare::{Against, Together};
 pub use csv::defused;
 use forecast::Forecast;
@@ -112,6 +114,8 @@ pub struct RunReport {
     pub drifted: Listed<DriftedRow>,
     /// Accounts on which the ledger and the target's lists of imports disagree.
     pub target_differences: Listed<TargetDifferenceRow>,
+    /// What the rules are worth, and what the project says of them.
+    pub rules: RulesPart,
     /// What the target was asked, and what it said.
     pub exchanges: Vec<ExchangeCountRow>,
     /// Requests over time; none before the first.
@@ -261,6 +265,7 @@ impl RunReport {
             foreign: Listed { total: tally.foreign, first: ledger.foreign(LISTED)? },
             drifted: Listed { total: tally.drifted, first: ledger.drifted_accounts(LISTED)? },
             target_differences: Listed { total: target_differences, first: ledger.target_differences(LISTED)? },
+            rules: RulesPart::read(ledger)?,
             exchanges: ledger.count_exchanges()?,
             timeline: Timeline::read(ledger)?,
             forecast: Forecast::read(ledger, None, options.now, options.until)?,

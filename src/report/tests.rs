@@ -75,6 +75,7 @@ fn report() -> RunReport {
             ],
         },
         homeless: Listed { total: 1, first: vec![cause("local", Some(("accounts.csv", 4, "ACCOUNT_NO")))] },
+        rules: RulesPart::default(),
         exchanges: vec![ExchangeCountRow {
             kind: "create".into(),
             outcome: "scheduled".into(),

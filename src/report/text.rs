@@ -19,6 +19,7 @@ impl RunReport {
         self.write_accounts(out)?;
         writeln!(out)?;
         self.write_identities(out)?;
+        self.write_rules(out)?;
         self.write_clusters(out)?;
         self.write_attention(out)
     }

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 
+use super::overrides::{Override, Overrides};
 use super::place::Place;
 use crate::account::AccountKey;
 use crate::assemble::view::{FieldId, Row, Schema};
@@ -25,6 +26,47 @@ use crate::finding::{Cell, Finding, Severity};
 const MANY: usize = 5;
 /// A finding names the cells of so many others at most.
 const OTHERS_NAMED: usize = 5;
+
+/// A rule about what accounts must not share.
+#[derive(Clone, Copy, Debug)]
+pub struct BookRule {
+    /// The rule's name, unique among all rules.
+    pub id: &'static str,
+    /// The code of its findings.
+    pub code: &'static str,
+    /// Their severity.
+    pub severity: Severity,
+    /// What it demands, in one sentence.
+    pub doc: &'static str,
+}
+
+/// All book rules.
+pub const RULES: &[BookRule] = &[
+    BookRule {
+        id: "supply-point-in-two-accounts",
+        code: "supply_point_in_two_accounts",
+        severity: Severity::Error,
+        doc: "No supply point is in two accounts of a build.",
+    },
+    BookRule {
+        id: "supply-point-sent-before",
+        code: "supply_point_sent_before",
+        severity: Severity::Error,
+        doc: "No supply point was sent before under another account number.",
+    },
+    BookRule {
+        id: "meter-serial-at-two-points",
+        code: "meter_serial_at_two_points",
+        severity: Severity::Warning,
+        doc: "No two supply points have a meter of one serial number.",
+    },
+    BookRule {
+        id: "email-on-many-accounts",
+        code: "email_on_many_accounts",
+        severity: Severity::Notice,
+        doc: "Few accounts have one e-mail address.",
+    },
+];
 
 /// What is compared across accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -215,16 +257,34 @@ impl Suspects {
     }
 }
 
-/// What the accounts of `holdings` share, account by account; a supply point may be shared with one of `known` too.
+/// What the accounts of `holdings` share, account by account; a supply point may be shared with one of `known` too. How
+/// bad it is, is the rule's to say, or the project's.
 #[must_use]
-pub fn tell(mut holdings: Vec<Holding>, known: &KnownPoints) -> BTreeMap<AccountKey, Vec<Finding>> {
+pub fn tell(holdings: Vec<Holding>, known: &KnownPoints, overrides: &Overrides) -> BTreeMap<AccountKey, Vec<Finding>> {
+    let rejects = overrides.0.get("email-on-many-accounts") == Some(&Override::Error);
+    let mut told = tell_all(holdings, known, rejects);
+    for findings in told.values_mut() {
+        findings.retain_mut(|finding| {
+            let rule = RULES.iter().find(|rule| *rule.code == *finding.code);
+            let severity = rule.and_then(|rule| overrides.severity(rule.id, rule.severity));
+            severity.inspect(|severity| finding.severity = *severity).is_some()
+        });
+    }
+    told
+}
+
+fn tell_all(
+    mut holdings: Vec<Holding>,
+    known: &KnownPoints,
+    each_of_email: bool,
+) -> BTreeMap<AccountKey, Vec<Finding>> {
     holdings.sort();
     let mut told: BTreeMap<AccountKey, Vec<Finding>> = BTreeMap::new();
     for group in holdings.chunk_by(|a, b| (a.kind, &a.key) == (b.kind, &b.key)) {
         match group[0].kind {
             KeyKind::SupplyPoint => tell_points(group, known, &mut told),
             KeyKind::Meter => tell_meters(group, &mut told),
-            KeyKind::Email => tell_emails(group, &mut told),
+            KeyKind::Email => tell_emails(group, each_of_email, &mut told),
         }
     }
     told
@@ -239,7 +299,7 @@ fn tell_points(group: &[Holding], known: &KnownPoints, told: &mut BTreeMap<Accou
                 "account {} has the same supply point: expected one account, or the household would be billed twice",
                 other.account.number
             );
-            add(told, own, &others, "supply_point_in_two_accounts", Severity::Error, message);
+            add(told, own, &others, "supply_point_in_two_accounts", message);
         }
         let here: BTreeSet<&AccountKey> = group.iter().map(|holding| &holding.account).collect();
         if let Some(sent) = sent.into_iter().flatten().find(|sent| !here.contains(sent)) {
@@ -247,7 +307,7 @@ fn tell_points(group: &[Holding], known: &KnownPoints, told: &mut BTreeMap<Accou
                 "the supply point was sent before, in account {sent}: expected it once, or the household would be \
                  billed twice"
             );
-            add(told, own, &[], "supply_point_sent_before", Severity::Error, message);
+            add(told, own, &[], "supply_point_sent_before", message);
         }
     }
 }
@@ -262,33 +322,35 @@ fn tell_meters(group: &[Holding], told: &mut BTreeMap<AccountKey, Vec<Finding>>)
                 format!("a supply point of account {}", other.account.number)
             };
             let message = format!("{at} has a meter of the same serial number");
-            add(told, own, &others, "meter_serial_at_two_points", Severity::Warning, message);
+            add(told, own, &others, "meter_serial_at_two_points", message);
         }
     }
 }
 
-fn tell_emails(group: &[Holding], told: &mut BTreeMap<AccountKey, Vec<Finding>>) {
+/// One finding for all, because each account would tell the same; or one for each account, if it is to be rejected.
+fn tell_emails(group: &[Holding], each: bool, told: &mut BTreeMap<AccountKey, Vec<Finding>>) {
     let accounts: BTreeSet<&AccountKey> = group.iter().map(|holding| &holding.account).collect();
     if accounts.len() < MANY {
         return;
     }
-    // One finding for all: each account would tell the same.
-    let others: Vec<&Holding> = group[1..].iter().collect();
     let message = format!("{} accounts have this e-mail address", accounts.len());
-    add(told, &group[0], &others, "email_on_many_accounts", Severity::Notice, message);
+    let own = if each { group } else { &group[..1] };
+    for holding in own {
+        let others: Vec<&Holding> = group.iter().filter(|other| *other != holding).collect();
+        add(told, holding, &others, "email_on_many_accounts", message.clone());
+    }
 }
 
 fn add(
     told: &mut BTreeMap<AccountKey, Vec<Finding>>,
     own: &Holding,
     others: &[&Holding],
-    code: &str,
-    severity: Severity,
+    code: &'static str,
     message: String,
 ) {
     let beyond = others.iter().take(OTHERS_NAMED).flat_map(|other| other.cells.iter().cloned());
     let cells = own.cells.iter().cloned().chain(beyond).collect();
-    let finding = Finding { code: code.into(), severity, path: own.path.clone(), message, cells };
+    let finding = super::finding(code, own.path.clone(), message, cells);
     told.entry(own.account.clone()).or_default().push(finding);
 }
 
@@ -311,7 +373,7 @@ mod tests {
     #[test]
     fn a_supply_point_of_two_accounts_is_an_error_of_both_with_the_cells_of_both() {
         let point = |account| holding(KeyKind::SupplyPoint, "1200023305967", account, "");
-        let told = tell(vec![point("B"), point("AAA"), point("B")], &KnownPoints::new());
+        let told = tell(vec![point("B"), point("AAA"), point("B")], &KnownPoints::new(), &Overrides::default());
         assert_eq!(
             codes(&told),
             [
@@ -325,32 +387,50 @@ mod tests {
         assert_eq!((first.severity, lines), (Severity::Error, vec![3, 1, 1]));
         assert!(!first.message.contains("1200023305967"));
         // Twice in one account is another rule's.
-        assert!(tell(vec![point("B"), point("B")], &KnownPoints::new()).is_empty());
+        assert!(tell(vec![point("B"), point("B")], &KnownPoints::new(), &Overrides::default()).is_empty());
     }
 
     #[test]
     fn a_supply_point_that_went_under_another_number_is_an_error() {
         let fingerprint = fingerprint(KeyKind::SupplyPoint, "P");
         let known = |account: &str| KnownPoints::from([(fingerprint, vec![AccountKey::new("S", account)])]);
-        let told = tell(vec![holding(KeyKind::SupplyPoint, "P", "NEW", "")], &known("OLD"));
+        let told = tell(vec![holding(KeyKind::SupplyPoint, "P", "NEW", "")], &known("OLD"), &Overrides::default());
         assert_eq!(codes(&told), [("NEW", "supply_point_sent_before")]);
-        assert!(tell(vec![holding(KeyKind::SupplyPoint, "P", "OLD", "")], &known("OLD")).is_empty());
+        assert!(
+            tell(vec![holding(KeyKind::SupplyPoint, "P", "OLD", "")], &known("OLD"), &Overrides::default()).is_empty()
+        );
     }
 
     #[test]
     fn meters_and_addresses_are_told_and_reject_nobody() {
         let meter = |account, point| holding(KeyKind::Meter, "M1", account, point);
-        let told = tell(vec![meter("A", "1"), meter("B", "2"), meter("B", "2")], &KnownPoints::new());
+        let told =
+            tell(vec![meter("A", "1"), meter("B", "2"), meter("B", "2")], &KnownPoints::new(), &Overrides::default());
         assert!(told.values().flatten().all(|finding| finding.severity == Severity::Warning));
         assert_eq!(told.len(), 2);
-        assert!(tell(vec![meter("A", "1"), meter("B", "1")], &KnownPoints::new()).is_empty());
+        assert!(tell(vec![meter("A", "1"), meter("B", "1")], &KnownPoints::new(), &Overrides::default()).is_empty());
         let names = ["A", "B", "C", "D", "E"];
         let emails: Vec<Holding> =
             names.iter().map(|name| holding(KeyKind::Email, "x@example.com", name, "")).collect();
-        assert!(tell(emails[1..].to_vec(), &KnownPoints::new()).is_empty());
-        let told = tell(emails, &KnownPoints::new());
+        assert!(tell(emails[1..].to_vec(), &KnownPoints::new(), &Overrides::default()).is_empty());
+        let told = tell(emails, &KnownPoints::new(), &Overrides::default());
         assert_eq!(codes(&told), [("A", "email_on_many_accounts")]);
         assert_eq!(told[&AccountKey::new("S", "A")][0].severity, Severity::Notice);
+    }
+
+    #[test]
+    fn a_project_may_say_otherwise_how_bad_it_is() {
+        let point = |account| holding(KeyKind::SupplyPoint, "P", account, "");
+        let overridden = |is| Overrides([("supply-point-in-two-accounts", is)].into());
+        let told = tell(vec![point("A"), point("B")], &KnownPoints::new(), &overridden(Override::Warning));
+        assert!(told.len() == 2 && told.values().flatten().all(|finding| finding.severity == Severity::Warning));
+        let told = tell(vec![point("A"), point("B")], &KnownPoints::new(), &overridden(Override::Off));
+        assert!(told.values().all(Vec::is_empty));
+        let email = |account| holding(KeyKind::Email, "x@example.com", account, "");
+        let emails: Vec<Holding> = ["A", "B", "C", "D", "E"].map(email).into();
+        let reject = Overrides([("email-on-many-accounts", Override::Error)].into());
+        let told = tell(emails, &KnownPoints::new(), &reject);
+        assert!(told.len() == 5 && told.values().all(|found| found[0].severity == Severity::Error));
     }
 
     #[test]

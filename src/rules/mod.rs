@@ -5,7 +5,8 @@
 //! Where a rule is the target's, its id and its codes are too.
 //!
 //! A rule is bound once to what the mapping maps. If a field that it cannot do without is not mapped, the rule is
-//! off, and [`RuleSet::off`] says so. A value that has a finding already ([`Value::Faulty`]) makes a rule stay quiet
+//! off, and [`RuleSet::off`] says so. What needs a list or a setting of the tenant's is in [`tenant`]; a project may
+//! say otherwise how bad a rule's findings are ([`overrides`]). A value that has a finding already ([`Value::Faulty`]) makes a rule stay quiet
 //! about whatever depends on it.
 
 mod account_fields;
@@ -28,6 +29,7 @@ mod metadata;
 mod metering;
 mod never;
 pub mod notices;
+pub mod overrides;
 mod payments;
 mod people;
 mod periods;
@@ -42,13 +44,16 @@ mod shared_meters;
 mod statements;
 mod supply;
 mod supply_charges;
+pub mod tenant;
 mod transfer_readings;
 
 use chrono::NaiveDate;
 
 use crate::assemble::view::{Row, Schema};
 use crate::finding::{Cell, Finding, Severity};
+use crate::tenant::Tenant;
 use notices::Notices;
+use overrides::Overrides;
 
 /// What a rule needs to know beside the account.
 #[derive(Clone, Copy, Debug)]
@@ -132,36 +137,52 @@ pub fn all() -> Vec<Rule> {
     .concat()
 }
 
-/// The rules that a mapping makes checkable.
+/// The rules that a mapping, and what is known of the tenant, make checkable.
 pub struct RuleSet {
-    on: Vec<(Rule, Check)>,
+    on: Vec<(Severity, Check)>,
     off: Vec<&'static str>,
+    unchecked: Option<Finding>,
     notices: Notices,
 }
 
 impl RuleSet {
-    /// All rules bound to `schema`.
+    /// All rules bound to `schema`, for a tenant of whom nothing is known.
     #[must_use]
     pub fn bind(schema: &Schema) -> Self {
+        Self::bind_for(schema, &Tenant::default(), &Overrides::default())
+    }
+
+    /// All rules bound to `schema` for `tenant`, but those that `overrides` say are off.
+    #[must_use]
+    pub fn bind_for(schema: &Schema, tenant: &Tenant, overrides: &Overrides) -> Self {
         let (mut on, mut off) = (Vec::new(), Vec::new());
         for rule in all() {
+            let Some(severity) = overrides.severity(rule.id, rule.severity) else { continue };
             match (rule.bind)(schema) {
-                Some(check) => on.push((rule, check)),
+                Some(check) => on.push((severity, check)),
                 None => off.push(rule.id),
             }
         }
-        Self { on, off, notices: Notices::default() }
+        for rule in tenant::all() {
+            let Some(severity) = overrides.severity(rule.id, Severity::Error) else { continue };
+            if rule.is_on(tenant)
+                && let Some(check) = (rule.bind)(schema, tenant)
+            {
+                on.push((severity, check));
+            }
+        }
+        Self { on, off, unchecked: tenant::unchecked(schema, tenant, overrides), notices: Notices::default() }
     }
 
     /// Checks one account and pushes errors and warnings to `out`. Notices are kept back, see [`RuleSet::notices`].
     pub fn check(&self, account: Row<'_>, context: &RuleContext, out: &mut Vec<Finding>) {
-        for (rule, check) in &self.on {
+        for (severity, check) in &self.on {
             let before = out.len();
             check(account, context, out);
             for finding in &mut out[before..] {
-                finding.severity = rule.severity;
+                finding.severity = *severity;
             }
-            if rule.severity == Severity::Notice {
+            if *severity == Severity::Notice {
                 self.notices.extend(out.drain(before..));
             }
         }
@@ -171,6 +192,12 @@ impl RuleSet {
     #[must_use]
     pub fn off(&self) -> &[&'static str] {
         &self.off
+    }
+
+    /// A notice that names what is not checked for want of the tenant's lists and settings; none: all is.
+    #[must_use]
+    pub fn unchecked(&self) -> Option<&Finding> {
+        self.unchecked.as_ref()
     }
 
     /// What all accounts checked so far gave cause to notice: one finding for each code and path, with the number of

@@ -8,8 +8,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Rule, all};
+use super::overrides::{Override, Overrides};
+use super::tenant::{Standing, TenantRule};
+use super::{Rule, all, book, tenant};
 use crate::finding::Severity;
+use crate::tenant::Tenant;
 
 const PUBLISHED: &str = include_str!("data/edf-gb-rules.csv");
 
@@ -35,6 +38,10 @@ pub enum Status {
     Unreachable,
     /// It is about the request around the payload.
     Wrapper,
+    /// The tenant's settings are such that it demands nothing.
+    Idle,
+    /// The project says that it is not checked.
+    Off,
 }
 
 /// Rules that are checked for some of what they say, with what is left out.
@@ -57,6 +64,10 @@ const PARTIAL: &[(&str, &str)] = &[
         "twin-element-only-duplicates",
         "a serial number at several points; what makes a twin-element meter is not published",
     ),
+    ("user-detail-valid", "the list of details, not the older object of them"),
+    ("mpid-known", "by the fuel, not the part that a participant plays"),
+    ("business-info-needed", "the business's name beside its contracts"),
+    ("rate-override-band-known", "the rate, not a period"),
 ];
 
 /// A rule as the register tells it.
@@ -79,6 +90,12 @@ pub struct Entry {
     /// What is left to the target of a rule that is checked in part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left: Option<&'static str>,
+    /// The key of the list or the setting for want of which it is not checked, or not all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<String>,
+    /// What the project says of its severity.
+    #[serde(rename = "override", skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<&'static str>,
 }
 
 /// All rules, by name.
@@ -91,13 +108,23 @@ pub struct Register {
 }
 
 impl Register {
-    /// The register of this program.
+    /// The register of this program, for a tenant of whom nothing is known.
     #[must_use]
     pub fn new() -> Self {
-        let mut written: BTreeMap<&str, Rule> = all().into_iter().map(|rule| (rule.id, rule)).collect();
+        Self::of(&Tenant::default(), &Overrides::default())
+    }
+
+    /// The register for `tenant`, as a project says it.
+    #[must_use]
+    pub fn of(tenant: &Tenant, overrides: &Overrides) -> Self {
+        let own = all().into_iter().map(|rule| checked(&rule));
+        let tenants = tenant::all().into_iter().map(|rule| of_tenant(&rule, tenant));
+        let across = book::RULES.iter().map(of_book);
+        let mut written: BTreeMap<&str, Entry> =
+            own.chain(tenants).chain(across).map(|entry| (entry.id, entry)).collect();
         let mut rules: Vec<Entry> = published()
             .map(|(id, class, codes)| match written.remove(id) {
-                Some(rule) => checked(&rule, true),
+                Some(rule) => Entry { published: true, ..rule },
                 None => Entry {
                     id,
                     status: unchecked(class),
@@ -106,16 +133,37 @@ impl Register {
                     codes: codes.split_whitespace().collect(),
                     doc: "",
                     left: None,
+                    needs: None,
+                    overridden: None,
                 },
             })
             .collect();
-        rules.extend(written.values().map(|rule| checked(rule, false)));
+        rules.extend(written.into_values());
         rules.sort_by_key(|rule| rule.id);
+        for rule in &mut rules {
+            if let Some(is) = overrides.0.get(rule.id) {
+                rule.overridden = Some(is.as_str());
+                rule.severity = is.severity();
+                rule.status = if *is == Override::Off { Status::Off } else { rule.status };
+            }
+        }
         let mut statuses = BTreeMap::new();
         for rule in &rules {
             *statuses.entry(rule.status).or_default() += 1;
         }
         Self { statuses, rules }
+    }
+
+    /// What is known of the rules whose findings have `code`: `tpr-known needs reference.tprs`.
+    #[must_use]
+    pub fn rules_of(&self, code: &str) -> Vec<String> {
+        let of_code = self.rules.iter().filter(|rule| rule.codes.contains(&code));
+        of_code
+            .map(|rule| match &rule.needs {
+                Some(needs) => format!("{} needs {needs}", rule.id),
+                None => format!("{} is {}", rule.id, rule.status),
+            })
+            .collect()
     }
 }
 
@@ -133,16 +181,55 @@ fn published() -> impl Iterator<Item = (&'static str, &'static str, &'static str
     })
 }
 
-fn checked(rule: &Rule, published: bool) -> Entry {
+fn checked(rule: &Rule) -> Entry {
     let left = PARTIAL.iter().find(|(id, _)| *id == rule.id).map(|(_, left)| *left);
     Entry {
         id: rule.id,
         status: if left.is_some() { Status::Partial } else { Status::On },
         severity: Some(rule.severity),
-        published,
+        published: false,
         codes: rule.codes.to_vec(),
         doc: rule.doc,
         left,
+        needs: None,
+        overridden: None,
+    }
+}
+
+fn of_tenant(rule: &TenantRule, tenant: &Tenant) -> Entry {
+    let left = PARTIAL.iter().find(|(id, _)| *id == rule.id).map(|(_, left)| *left);
+    let (status, needs) = match rule.standing(tenant) {
+        Standing::On if left.is_some() => (Status::Partial, None),
+        Standing::On => (Status::On, None),
+        Standing::Partial(need) => (Status::Partial, Some(need)),
+        Standing::Needs(need) => (if need.is_setting() { Status::Config } else { Status::Reference }, Some(need)),
+        Standing::Idle => (Status::Idle, None),
+    };
+    let is_checked = matches!(status, Status::On | Status::Partial);
+    Entry {
+        id: rule.id,
+        status,
+        severity: is_checked.then_some(Severity::Error),
+        published: false,
+        codes: rule.codes.to_vec(),
+        doc: rule.doc,
+        left: left.filter(|_| status == Status::Partial),
+        needs: needs.map(tenant::Need::key),
+        overridden: None,
+    }
+}
+
+fn of_book(rule: &book::BookRule) -> Entry {
+    Entry {
+        id: rule.id,
+        status: Status::On,
+        severity: Some(rule.severity),
+        published: false,
+        codes: vec![rule.code],
+        doc: rule.doc,
+        left: None,
+        needs: None,
+        overridden: None,
     }
 }
 
@@ -170,6 +257,8 @@ impl fmt::Display for Status {
             Self::Normalise => "normalise",
             Self::Unreachable => "unreachable",
             Self::Wrapper => "wrapper",
+            Self::Idle => "idle",
+            Self::Off => "off",
         })
     }
 }
@@ -183,7 +272,11 @@ impl fmt::Display for Register {
             let severity = rule.severity.map_or("", Severity::as_str);
             let said = if rule.doc.is_empty() { rule.codes.join(" ") } else { rule.doc.to_owned() };
             let left = rule.left.map_or_else(String::new, |left| format!(" Checked: {left}."));
-            write!(f, "\n{:width$}  {:11}  {severity:7}  {said}{left}", rule.id, rule.status.to_string())?;
+            let needs = rule.needs.as_ref().map_or_else(String::new, |needs| format!(" Needs {needs}."));
+            write!(f, "\n{:width$}  {:11}  {severity:7}  {said}{left}{needs}", rule.id, rule.status.to_string())?;
+            if rule.overridden.is_some() {
+                f.write_str(" As the project says.")?;
+            }
         }
         Ok(())
     }
@@ -207,10 +300,11 @@ mod tests {
     #[test]
     fn a_rule_has_the_codes_that_the_target_publishes() {
         for (id, _, codes) in published() {
-            if let Some(rule) = all().iter().find(|rule| rule.id == id) {
-                for code in rule.codes {
-                    assert!(codes.split(' ').any(|published| published == *code), "{id}: {code}");
-                }
+            let own = all().iter().find(|rule| rule.id == id).map(|rule| rule.codes);
+            let tenants = tenant::all().iter().find(|rule| rule.id == id).map(|rule| rule.codes);
+            for code in own.or(tenants).unwrap_or_default() {
+                // Of a few rules the target publishes no code.
+                assert!(codes.is_empty() || codes.split(' ').any(|published| published == *code), "{id}: {code}");
             }
         }
     }
@@ -218,8 +312,44 @@ mod tests {
     #[test]
     fn what_is_checked_in_part_is_checked() {
         for (id, _) in PARTIAL {
-            assert!(all().iter().any(|rule| rule.id == *id), "{id}");
+            let is_tenants = || tenant::all().iter().any(|rule| rule.id == *id);
+            assert!(all().iter().any(|rule| rule.id == *id) || is_tenants(), "{id}");
         }
+    }
+
+    #[test]
+    fn every_rule_of_lists_and_settings_is_written() {
+        let everything = Register::new();
+        let of = |id: &str| everything.rules.iter().find(|rule| rule.id == id).unwrap();
+        let unwritten: Vec<&str> = published()
+            .filter(|(id, class, _)| matches!(*class, "reference" | "config") && of(id).doc.is_empty())
+            .map(|(id, ..)| id)
+            .collect();
+        assert_eq!(unwritten, [""; 0]);
+    }
+
+    #[test]
+    fn what_is_loaded_set_and_overridden_is_told() {
+        use crate::tenant::{ListKind, Settings};
+        let mut tenant = Tenant::default().with(ListKind::Tprs, "code\n00001\n").unwrap();
+        tenant.settings = Settings { consents: Some(true), managed_accounts: Some(false), ..Settings::default() };
+        let overrides = Overrides([("phone-valid", Override::Off), ("tpr-known", Override::Warning)].into());
+        let register = Register::of(&tenant, &overrides);
+        let told = |id: &str| {
+            let rule = register.rules.iter().find(|rule| rule.id == id).unwrap();
+            (rule.status, rule.severity, rule.needs.as_deref(), rule.overridden)
+        };
+        assert_eq!(told("tpr-known"), (Status::On, Some(Severity::Warning), None, Some("warning")));
+        assert_eq!(told("phone-valid"), (Status::Off, None, None, Some("off")));
+        assert_eq!(told("ssc-known"), (Status::Reference, None, Some("reference.sscs"), None));
+        assert_eq!(told("consents-enabled"), (Status::Idle, None, None, None));
+        assert_eq!(told("managed-account-allowed"), (Status::On, Some(Severity::Error), None, None));
+        let needs = Some("target.settings.automatic_teams");
+        assert_eq!(told("operations-team-allocation"), (Status::Config, None, needs, None));
+        let needs = Some("reference.debt_agencies");
+        assert_eq!(told("debt-agency"), (Status::Partial, Some(Severity::Error), needs, None));
+        assert_eq!(register.rules_of("ssc_not_found"), ["ssc-known needs reference.sscs"]);
+        assert!(register.to_string().contains("Needs reference.sscs."), "{register}");
     }
 
     #[test]

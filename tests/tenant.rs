@@ -116,6 +116,22 @@ fn an_override_is_an_input_and_every_report_tells_it() {
 }
 
 #[test]
+fn a_build_counts_the_rules_without_a_field_in_the_mapping_and_the_register_names_them() {
+    let project = project("[rules]\n");
+    let told = text(&project.run(1, &["build"]).stdout);
+    let built: Value = serde_json::from_slice(&project.run(1, &["build", "--json"]).stdout).unwrap();
+    let off = built["rules_off"].as_array().unwrap();
+    assert!(!off.is_empty() && (off.len() as u64) < built["rules"].as_u64().unwrap());
+    let line = told.lines().find(|line| line.starts_with("rules ")).unwrap();
+    let counts = format!("{} of {} not checked", off.len(), built["rules"]);
+    assert!(line.contains(&counts) && line.contains("`slipway schema rules`") && line.len() < 100, "{line}");
+    let register: Value = serde_json::from_slice(&project.run(0, &["schema", "rules", "--json"]).stdout).unwrap();
+    let rules = register["rules"].as_array().unwrap();
+    let named: Vec<&Value> = rules.iter().filter(|rule| rule["status"] == "unmapped").map(|rule| &rule["id"]).collect();
+    assert!(off.iter().all(|id| named.contains(&id)), "{off:?} are not all in {named:?}");
+}
+
+#[test]
 fn a_list_setting_or_override_that_changes_under_a_wave_is_noticed() {
     let sandbox = Sandbox::start(&[]);
     let project = sandboxed(4, &sandbox);

@@ -223,6 +223,7 @@ impl Build<'_> {
             examples: tally.examples,
             blocked,
             rules_off: tally.rules_off,
+            rules: tally.rules,
             overrides: super::overrides::of(&self.project.overrides),
             summary: format!(
                 "{} unchanged, {} rebuilt the same, {} changed before sending, {} changed after acceptance, {} withdrawn, \
@@ -334,6 +335,7 @@ impl Build<'_> {
         tracing::info!(accounts = books.accounts(), "made the payloads");
         store.finish()?;
         out.map_or(Ok(()), PayloadOutput::finish)?;
+        tally.rules = rules.of_mapping();
         tally.rules_off = rules.off().iter().map(|rule| (*rule).to_owned()).collect();
         for notice in rules.notices().into_iter().chain(rules.unchecked().cloned()) {
             tally.count(None, &notice);

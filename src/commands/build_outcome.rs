@@ -38,6 +38,8 @@ pub(super) struct BuildOutcome {
     pub(super) blocked: Vec<String>,
     /// Rules that are off because the mapping lacks a field they need.
     pub(super) rules_off: Vec<String>,
+    /// How many rules there are that ask for no list or setting of the tenant's, but those the project says are off.
+    pub(super) rules: usize,
     /// Rules whose severity the project says.
     pub(super) overrides: Vec<Overridden>,
     /// What the ledger says of the change since the build before.
@@ -87,7 +89,11 @@ impl fmt::Display for BuildOutcome {
             write!(f, "\n  {cell}{}: {}{account}", finding.code, finding.message)?;
         }
         if !self.rules_off.is_empty() {
-            write!(f, "\nrules off  {}", self.rules_off.join(", "))?;
+            let (off, all) = (self.rules_off.len(), self.rules);
+            write!(
+                f,
+                "\nrules      {off} of {all} not checked: the mapping has no field they need (`slipway schema rules`)"
+            )?;
         }
         for overridden in &self.overrides {
             write!(f, "\noverride   {overridden}")?;
@@ -110,6 +116,7 @@ pub(super) struct Tally {
     exemplified: HashSet<Arc<str>>,
     pub(super) unlisted: BTreeSet<String>,
     pub(super) rules_off: Vec<String>,
+    pub(super) rules: usize,
 }
 
 impl Tally {

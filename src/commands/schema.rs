@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::assemble::Schema;
 use crate::cli::{CommonArgs, SchemaArgs, SchemaTopic};
 use crate::config::{self, PROJECT_FILE, Project};
 use crate::console::Console;
@@ -48,7 +49,12 @@ pub(super) fn execute(args: &SchemaArgs, common: &CommonArgs, console: &Console)
             let register = if has_project {
                 let project = project()?;
                 let tenant = Tenant::load(&project.reference, &project.target.settings).map_err(Error::Reference)?;
-                Register::of(&tenant, &project.overrides)
+                let register = Register::of(&tenant, &project.overrides);
+                // A mapping that can't be used leaves off no rule: `lint` says what is wrong with it.
+                match mapping::load(&project.source.mapping, &Contract::load(&project.target.contract)?) {
+                    Ok(plan) => register.for_mapping(&Schema::new(plan.into()), &tenant),
+                    Err(_) => register,
+                }
             } else {
                 Register::new()
             };

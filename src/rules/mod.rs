@@ -141,6 +141,7 @@ pub fn all() -> Vec<Rule> {
 pub struct RuleSet {
     on: Vec<(Severity, Check)>,
     off: Vec<&'static str>,
+    of_mapping: usize,
     unchecked: Option<Finding>,
     notices: Notices,
 }
@@ -163,6 +164,7 @@ impl RuleSet {
                 None => off.push(rule.id),
             }
         }
+        let of_mapping = on.len() + off.len();
         for rule in tenant::all() {
             let Some(severity) = overrides.severity(rule.id, Severity::Error) else { continue };
             if rule.is_on(tenant)
@@ -171,7 +173,8 @@ impl RuleSet {
                 on.push((severity, check));
             }
         }
-        Self { on, off, unchecked: tenant::unchecked(schema, tenant, overrides), notices: Notices::default() }
+        let unchecked = tenant::unchecked(schema, tenant, overrides);
+        Self { on, off, of_mapping, unchecked, notices: Notices::default() }
     }
 
     /// Checks one account and pushes errors and warnings to `out`. Notices are kept back, see [`RuleSet::notices`].
@@ -192,6 +195,12 @@ impl RuleSet {
     #[must_use]
     pub fn off(&self) -> &[&'static str] {
         &self.off
+    }
+
+    /// How many rules depend on the mapping alone, on or off.
+    #[must_use]
+    pub fn of_mapping(&self) -> usize {
+        self.of_mapping
     }
 
     /// A notice that names what is not checked for want of the tenant's lists and settings; none: all is.

@@ -3,14 +3,14 @@
 //! The target's ids, codes and classes are facts of its own and lie in `data/edf-gb-rules.csv`; what is checked follows
 //! from [`super::all`], so that a rule nobody wrote shows as missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 
 use super::overrides::{Override, Overrides};
 use super::tenant::{Standing, TenantRule};
-use super::{Rule, all, book, tenant};
+use super::{Rule, Schema, all, book, tenant};
 use crate::finding::Severity;
 use crate::tenant::Tenant;
 
@@ -42,6 +42,8 @@ pub enum Status {
     Idle,
     /// The project says that it is not checked.
     Off,
+    /// The mapping maps none of what it reads: there is nothing to check.
+    Unmapped,
 }
 
 /// Rules that are checked for some of what they say, with what is left out.
@@ -147,11 +149,22 @@ impl Register {
                 rule.status = if *is == Override::Off { Status::Off } else { rule.status };
             }
         }
-        let mut statuses = BTreeMap::new();
-        for rule in &rules {
-            *statuses.entry(rule.status).or_default() += 1;
-        }
+        let statuses = by_status(&rules);
         Self { statuses, rules }
+    }
+
+    /// The same for a mapping: rules that cannot be bound to its `schema` are told as such.
+    #[must_use]
+    pub fn for_mapping(mut self, schema: &Schema, tenant: &Tenant) -> Self {
+        let own = all().into_iter().filter(|rule| (rule.bind)(schema).is_none()).map(|rule| rule.id);
+        let tenants = tenant::all().into_iter().filter(|rule| (rule.bind)(schema, tenant).is_none());
+        let unmapped: BTreeSet<&str> = own.chain(tenants.map(|rule| rule.id)).collect();
+        let checked = |rule: &&mut Entry| matches!(rule.status, Status::On | Status::Partial);
+        for rule in self.rules.iter_mut().filter(checked).filter(|rule| unmapped.contains(rule.id)) {
+            (rule.status, rule.severity, rule.left) = (Status::Unmapped, None, None);
+        }
+        self.statuses = by_status(&self.rules);
+        self
     }
 
     /// What is known of the rules whose findings have `code`: `tpr-known needs reference.tprs`.
@@ -165,6 +178,14 @@ impl Register {
             })
             .collect()
     }
+}
+
+fn by_status(rules: &[Entry]) -> BTreeMap<Status, usize> {
+    let mut statuses = BTreeMap::new();
+    for rule in rules {
+        *statuses.entry(rule.status).or_default() += 1;
+    }
+    statuses
 }
 
 impl Default for Register {
@@ -259,6 +280,7 @@ impl fmt::Display for Status {
             Self::Wrapper => "wrapper",
             Self::Idle => "idle",
             Self::Off => "off",
+            Self::Unmapped => "unmapped",
         })
     }
 }
@@ -284,8 +306,6 @@ impl fmt::Display for Register {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]

@@ -15,6 +15,7 @@ mod layouts;
 mod ledgers;
 mod lint;
 mod money;
+mod nested;
 mod page;
 mod profile;
 mod proxy;

@@ -86,7 +86,10 @@ impl fmt::Display for BuildOutcome {
         for Example { account, finding } in &self.examples {
             let cell = finding.cells.first().map(|cell| format!("{cell}: ")).unwrap_or_default();
             let account = account.as_ref().map(|number| format!(" (account {number})")).unwrap_or_default();
-            write!(f, "\n  {cell}{}: {}{account}", finding.code, finding.message)?;
+            // Where no column says what it is about, the field does.
+            let is_told = finding.path.is_empty() || finding.cells.first().is_some_and(|cell| cell.column.is_some());
+            let path = if is_told { String::new() } else { format!(" at {}", finding.path) };
+            write!(f, "\n  {cell}{}{path}: {}{account}", finding.code, finding.message)?;
         }
         if !self.rules_off.is_empty() {
             let (off, all) = (self.rules_off.len(), self.rules);

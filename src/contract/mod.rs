@@ -107,19 +107,37 @@ impl Contract {
 
     /// The path most like `path`, if any is like it at all: for "did you mean".
     ///
-    /// A path below the same parent wins a tie.
+    /// | | the nearest is |
+    /// | --- | --- |
+    /// | the parent is there | its field whose name is spelt most alike; else the shortest that holds the name, as `supply_address1` holds `address1` |
+    /// | it is not, or has none | the path that is spelt most alike, or that ends alike |
     #[must_use]
     pub fn nearest(&self, path: &str) -> Option<&str> {
-        let parent = path.rsplit_once('.').map_or("", |(parent, _)| parent);
+        let (parent, leaf) = path.rsplit_once('.').unwrap_or(("", path));
+        let spelt = |field: &&Field| strsim::osa_distance(leaf, field.leaf());
+        let limit = (leaf.chars().count() / 3).max(1);
+        let near = self.children(parent).filter(|field| spelt(field) <= limit).min_by_key(spelt);
+        let holds = |field: &&Field| leaf.len() >= LEAF_BYTES_TELLING && field.leaf().contains(leaf);
+        let holding = || self.children(parent).filter(holds).min_by_key(|field| field.leaf().len());
+        let ending = || self.fields().filter(|field| field.leaf() == leaf).min_by_key(|field| field.path.len());
+        let found = near.or_else(holding).or_else(|| self.nearest_path(path, parent)).or_else(ending);
+        found.map(|field| field.path.as_str())
+    }
+
+    /// The path that is spelt most like `path`, where `parent` has no field that could be meant.
+    fn nearest_path(&self, path: &str, parent: &str) -> Option<&Field> {
         let limit = (path.chars().count() / 3).max(2);
-        self.fields
-            .iter()
-            .map(|field| (strsim::osa_distance(path, &field.path), field.parent() != parent, field.path.as_str()))
-            .filter(|&(distance, ..)| distance <= limit)
-            .min()
-            .map(|(_, _, path)| path)
+        let others = self.fields().filter(|field| field.parent() != parent && field.path != parent);
+        let spelt = others.map(|field| (strsim::osa_distance(path, &field.path), field));
+        spelt
+            .filter(|(distance, _)| *distance <= limit)
+            .min_by_key(|(distance, field)| (*distance, &field.path))
+            .map(|(_, field)| field)
     }
 }
+
+/// A name is looked for within others from this length on.
+const LEAF_BYTES_TELLING: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -199,6 +217,12 @@ mod tests {
         assert_eq!(contract.nearest("customers.famly_name"), Some("customers.family_name"));
         assert_eq!(contract.nearest("supply_addresses.meter_points.scc"), Some("supply_addresses.meter_points.ssc"));
         assert_eq!(contract.nearest("ledger.ledger_balance"), Some("ledgers.ledger_balance"));
+        assert_eq!(contract.nearest("supply_addresses.address1"), Some("supply_addresses.supply_address1"));
+        let transactions = "ledgers.current_statement_transactions";
+        assert_eq!(
+            contract.nearest(&format!("{transactions}.date")),
+            Some(format!("{transactions}.transaction_date").as_str())
+        );
         assert_eq!(contract.nearest("xylophone"), None);
     }
 

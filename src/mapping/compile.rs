@@ -79,9 +79,7 @@ impl<'m> Compiler<'m> {
             }
             match self.contract.field(&entity.path) {
                 None => {
-                    let help = self.contract.nearest(&entity.path).map(|near| format!("did you mean `{near}`?"));
-                    let message = format!("the contract has no `{}`", entity.path);
-                    self.problems.add(&entity.span, message, help);
+                    no_such_field(self.contract, &entity.path, &entity.span, &mut self.problems);
                 }
                 Some(field) => {
                     let fits = match field.kind {
@@ -554,6 +552,11 @@ pub(super) fn kind_name(kind: Kind) -> &'static str {
 }
 
 pub(super) fn no_such_field(contract: &Contract, path: &str, span: &Span, problems: &mut Problems) {
-    let help = contract.nearest(path).map(|near| format!("did you mean `{near}`?"));
-    problems.add(span, format!("the contract has no `{path}`"), help);
+    problems.add(span, format!("the contract has no `{path}`"), Some(meant(contract, path)));
+}
+
+/// The path that may have been meant instead of `path`, or where all of them are told.
+fn meant(contract: &Contract, path: &str) -> String {
+    let near = contract.nearest(path).map(|near| format!("did you mean `{near}`?"));
+    near.unwrap_or_else(|| "`slipway schema contract` lists every field".to_owned())
 }

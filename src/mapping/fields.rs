@@ -12,7 +12,7 @@ use super::model::{Entity, Field, Line, ReadAs, Source};
 use super::plan::{Case, EntityPlan, Entry, FieldPlan, Known, Leaf, LinePlan, ValuePlan};
 use super::render;
 use super::value::{self, Cell, Choices, Convert};
-use crate::contract::{Constraint, Field as ContractField, Format, Kind};
+use crate::contract::{Constraint, Field as ContractField, Format, Kind, Violation};
 use crate::finding::Severity;
 
 /// Resolves the fields of `entity` into `plan`.
@@ -303,8 +303,10 @@ impl LineCompiler<'_, '_> {
         match value {
             Ok(value) => {
                 let entry = self.entry(value);
-                let worst = entry.verdicts.iter().flatten().find(|violation| violation.severity == Severity::Error);
-                if let Some(violation) = worst {
+                // What one variant takes may be meant for it alone; whether each record is of it shows in the build.
+                let is_refused = |violation: &&Violation| violation.severity == Severity::Error;
+                let refused: Vec<&Violation> = entry.verdicts.iter().flatten().filter(is_refused).collect();
+                if let Some(violation) = refused.first().filter(|_| refused.len() == entry.verdicts.len()) {
                     let message = format!("`{}` does not take this value: expected {}", self.full, violation.expected);
                     self.problem(&line.span, message);
                 }

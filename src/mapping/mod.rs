@@ -30,6 +30,7 @@ pub mod lines;
 pub mod lookup;
 pub mod measure;
 pub mod model;
+mod nested;
 pub mod number;
 pub mod plan;
 pub mod read;
@@ -51,13 +52,15 @@ use crate::contract::Contract;
 
 /// Reads the mapping in `directory` and resolves it against `contract`; every problem found, at once.
 pub fn load(directory: &Path, contract: &Arc<Contract>) -> Result<Plan, Vec<Problem>> {
-    let (mapping, defaults) = read::read(directory, contract)?;
+    let (mut mapping, defaults) = read::read(directory, contract)?;
+    nested::set_apart(&mut mapping);
     compile::compile(&mapping, &defaults, contract)
 }
 
 /// The same for the mapping `text`, with lookups in `directory/lookups`.
 pub fn load_text(directory: &Path, text: &str, contract: &Arc<Contract>) -> Result<Plan, Vec<Problem>> {
-    let (mapping, defaults) = read::read_text(directory, &directory.join("mapping.toml"), text, contract)?;
+    let (mut mapping, defaults) = read::read_text(directory, &directory.join("mapping.toml"), text, contract)?;
+    nested::set_apart(&mut mapping);
     compile::compile(&mapping, &defaults, contract)
 }
 

@@ -52,6 +52,9 @@ pub fn find_sources(plan: &Plan, directory: &Path, missing: MissingFiles) -> Res
         }
         sources.push(files);
     }
+    // Tables that are made of the same records miss the same columns.
+    problems.sort();
+    problems.dedup();
     if problems.is_empty() { Ok(sources) } else { Err(StageError::Headers(problems)) }
 }
 

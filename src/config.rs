@@ -363,7 +363,7 @@ impl Project {
         let missing = |key, example| ConfigError::Missing { key, file: file.to_path_buf(), example };
         let Settings { source, project, target, limits, submit, follow, stop, reference, rules } = settings;
         let extracts = source.extracts.filter(|extracts| !extracts.is_empty());
-        Ok(Self {
+        let project = Self {
             file: file.to_path_buf(),
             state: within(project.state.unwrap_or_else(|| ".slipway".into())),
             source: Source {
@@ -409,7 +409,9 @@ impl Project {
             overrides: Overrides(
                 rules.into_iter().filter_map(|(rule, is)| Some((overrides::id(&rule)?, is))).collect(),
             ),
-        })
+        };
+        check_settle(project.limits.settle, project.limits.timeout, project.target.environment)?;
+        Ok(project)
     }
 }
 
@@ -439,6 +441,24 @@ fn default<T: std::str::FromStr<Err = NotAQuantity>>(text: &str) -> Result<T, Co
 fn at_least_one(key: &'static str, number: u32) -> Result<NonZeroUsize, ConfigError> {
     NonZeroUsize::new(number as usize)
         .ok_or_else(|| ConfigError::Invalid { key, problem: "expected at least 1".to_owned() })
+}
+
+/// A target that may take as long as the time-out to answer may take as long again to do what it was asked, when nobody
+/// waits any more: a create that is sent again before that could be one too many.
+fn check_settle(settle: Duration, timeout: Duration, environment: Environment) -> Result<(), ConfigError> {
+    // On this machine it is a sandbox, whose creates take effect at once or never.
+    if environment == Environment::Loopback || settle >= timeout {
+        return Ok(());
+    }
+    let shown = humantime::format_duration;
+    let problem = format!(
+        "{} is shorter than `limits.timeout` ({}): a create that was given up could still take effect after it was sent \
+         again; expected {} or more, or a shorter time-out",
+        shown(settle),
+        shown(timeout),
+        shown(timeout)
+    );
+    Err(ConfigError::Invalid { key: "limits.settle", problem })
 }
 
 impl Target {

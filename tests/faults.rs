@@ -1,7 +1,7 @@
 //! Every fault that the sandbox has: the submission survives it, with one effect an account.
 
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use slipway::ledger::State;
 use slipway::sandbox::{Chosen, Faults, How, Outage, Pace, RetryAfter, SandboxOptions, Storm, TokenFault};
@@ -80,7 +80,20 @@ fn bodies_that_take_their_time_and_bodies_that_take_too_long() {
     survives(slow(ms(60)));
     let mut house = house(slow(ms(1_500)));
     house.timeout = ms(400);
-    assert_eq!(house.drive(options(Work::CreateAndFollow)).stopped, None);
+    let patient = SubmitOptions { settle: Duration::from_secs(5), ..options(Work::CreateAndFollow) };
+    assert_eq!(house.drive(patient).stopped, None);
+    house.all_processed_once(ACCOUNTS);
+}
+
+#[test]
+fn creates_that_take_effect_when_nobody_waits_for_them_any_more() {
+    // Given up after 2 s, in effect after 2.5 s. Settle is shorter than that, and counts from the giving up: counted from
+    // the sending, it would be over at the first read, and all would be created twice.
+    let mut house = house(Faults { late_one_in: one_in(2), late: ms(2_500), ..Faults::default() });
+    house.timeout = ms(2_000);
+    let summary = house.drive(SubmitOptions { settle: ms(1_600), in_flight: 40, ..options(Work::CreateAndFollow) });
+    assert_eq!((summary.stopped, summary.creates), (None, ACCOUNTS));
+    assert!(summary.requests > ACCOUNTS * 4, "they were looked for in vain");
     house.all_processed_once(ACCOUNTS);
 }
 
@@ -88,7 +101,9 @@ fn bodies_that_take_their_time_and_bodies_that_take_too_long() {
 fn creates_that_are_never_answered() {
     let mut house = house(Faults { silent_one_in: one_in(4), ..Faults::default() });
     house.timeout = ms(300);
-    let summary = house.drive(options(Work::CreateAndFollow));
+    // Longer than a busy machine may need to look at a request that was given up.
+    let patient = SubmitOptions { settle: Duration::from_secs(5), ..options(Work::CreateAndFollow) };
+    let summary = house.drive(patient);
     assert_eq!((summary.stopped, summary.creates), (None, ACCOUNTS));
     house.all_processed_once(ACCOUNTS);
 }
@@ -279,6 +294,59 @@ fn the_binary_reads_a_file_of_faults_and_a_key_that_runs_out() {
     let output = crate::support::slipway().args(["sandbox", "--faults", file.to_str().unwrap()]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("reset"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_target_that_never_answers_is_exit_4_with_nothing_lost_or_in_doubt() {
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let sandbox = Sandbox::start(&[]);
+    let project = project(30, &sandbox);
+    let url = format!("target.url=http://{}", silent.local_addr().unwrap());
+    let slow = ["--set", &url, "--set", "limits.timeout=200ms", "--set", "limits.attempts=3"];
+    let begun = Instant::now();
+    let output = project.run(4, &[&["run", "--quiet"], &FAST[..], &slow].concat());
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    assert!(text(&output.stderr).contains("nothing was sent"), "{}", text(&output.stderr));
+    assert_eq!(project.column("SELECT DISTINCT state FROM account"), ["ready"]);
+    assert_eq!(project.column("SELECT name FROM v_identities WHERE NOT balanced"), [""; 0]);
+    project.run(0, &["reconcile", "--quiet", "--set", &url]);
+}
+
+#[test]
+fn a_target_that_falls_silent_is_given_up_after_its_time_with_a_ledger_that_balances() {
+    let mut house = house(Faults { outages: vec![forever(How::Reset)], latency: ms(5), ..Faults::default() });
+    let begun = Instant::now();
+    let patience = ms(600);
+    let summary = house.drive(SubmitOptions { give_up_after: patience, ..options(Work::CreateAndFollow) });
+    assert!(matches!(summary.stopped, Some(StopReason::Outage { .. })), "{summary:?}");
+    assert!(summary.stopped.as_ref().is_some_and(StopReason::is_target), "exit 4");
+    assert!(begun.elapsed() >= patience && begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    house.is_sound();
+    let counted: u64 = house.ledger.count_by_state(None).unwrap().iter().map(|(_, accounts)| accounts).sum();
+    assert_eq!((counted, house.count(State::Sending)), (ACCOUNTS, 0));
+}
+
+/// An outage that begins when some accounts are on their way, and does not end.
+fn forever(how: How) -> Outage {
+    Outage { at: ms(60), lasts: Duration::from_hours(1), every: None, how }
+}
+
+#[test]
+fn the_first_read_of_a_key_takes_a_place_among_the_requests() {
+    let sandbox = Sandbox::start(&[]);
+    let project = project(4, &sandbox);
+    project.run(0, &["build", "--quiet"]);
+    let auth = "target.auth.command=touch asked; echo key";
+    let slow = ["--set", auth, "--set", "limits.rate=2/s", "--set", "follow.every=100ms"];
+    project.run(0, &[&["validate", "--sample", "2", "--quiet"], &slow[..]].concat());
+    let asked: chrono::DateTime<chrono::Utc> =
+        std::fs::metadata(project.path("asked")).and_then(|file| file.modified()).map(SystemTime::into).unwrap();
+    let first = project.column("SELECT min(started_at) FROM v_attempts").remove(0);
+    let first: chrono::DateTime<chrono::Utc> = first.parse().unwrap();
+    // Times of files are kept to a tick of the system's clock, some milliseconds; those of exchanges to one.
+    let apart = (first - asked).num_milliseconds();
+    assert!(apart >= 480, "{apart} ms");
 }
 
 #[test]

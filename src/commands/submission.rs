@@ -1,6 +1,7 @@
 //! What `run`, `submit`, `follow` and `validate` share: the settings of the submission. What its end comes to is for `submission_outcome`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -65,8 +66,14 @@ pub(super) fn submit(
 }
 
 /// The connection to the target, with the key read. Nothing is sent yet.
+///
+/// A command that prints the key may have asked the target for it: it takes a place among the requests, here as later.
+#[expect(clippy::disallowed_methods, reason = "there is nothing to wait for but the time itself")]
 pub(super) fn client(project: &Project) -> Result<Client, Error> {
     let auth = auth(&project.target.auth)?;
+    if matches!(project.target.auth.key, KeySource::Command(_)) {
+        std::thread::sleep(interval(&project.limits));
+    }
     let envelope = match project.target.envelope {
         config::Envelope::Bare => Envelope::Bare,
         config::Envelope::Wrapped => Envelope::Wrapped,
@@ -120,6 +127,11 @@ pub(super) fn task(project: &Project, send: &SendArgs) -> Result<TaskParams, Err
     })
 }
 
+/// The time between two requests.
+fn interval(limits: &config::Limits) -> Duration {
+    limits.rate.per / limits.rate.requests.get()
+}
+
 fn options(run: RunId, project: &Project, request: &Request<'_>) -> SubmitOptions {
     let limits = &project.limits;
     let now = clock::now();
@@ -127,7 +139,7 @@ fn options(run: RunId, project: &Project, request: &Request<'_>) -> SubmitOption
         work: request.work,
         wave: request.wave.clone(),
         limit: request.limit,
-        interval: Some(limits.rate.per / limits.rate.requests.get()),
+        interval: Some(interval(limits)),
         in_flight: limits.in_flight.get(),
         attempts: limits.attempts,
         settle: limits.settle,

@@ -164,6 +164,19 @@ fn only_this_machine_is_spoken_to_without_encryption() {
 }
 
 #[test]
+fn a_create_is_not_taken_for_lost_sooner_than_a_request_may_take() {
+    let elsewhere = ["target.url=https://api.tenant.example", "target.environment=rehearsal", "limits.timeout=90s"];
+    let refused = refusal(LEAST, &[], &elsewhere);
+    assert!(refused.contains("limits.settle") && refused.contains("1m is shorter"), "{refused}");
+    assert!(refused.contains("(1m 30s)"), "{refused}");
+    for settle in ["limits.settle=90s", "limits.settle=2m"] {
+        assert!(resolve(LEAST, &[], &[&elsewhere[..], &[settle]].concat()).is_ok(), "{settle}");
+    }
+    let here = ["target.url=http://127.0.0.1:1", "limits.settle=1s"];
+    assert!(resolve(LEAST, &[], &here).is_ok(), "a sandbox");
+}
+
+#[test]
 fn the_key_is_read_where_the_settings_say_and_shown_nowhere() {
     let read = |source| AuthSource { scheme: Scheme::Token, key: source }.read_key();
     let key = |source| read(source).map(Option::unwrap);

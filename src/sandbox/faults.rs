@@ -56,12 +56,18 @@ pub struct Faults {
     pub silent_one_in: Option<NonZeroU32>,
     /// One create in so many takes effect, and is answered 504 with HTML.
     pub gateway_one_in: Option<NonZeroU32>,
+    /// One create in so many takes effect [`Faults::late`] after it arrived, whether anybody still waits or not, and is
+    /// not answered for an hour.
+    pub late_one_in: Option<NonZeroU32>,
+    /// How late.
+    #[serde(deserialize_with = "span")]
+    pub late: Duration,
 
     /// One status read in so many is answered 502 with HTML.
     pub read_error_one_in: Option<NonZeroU32>,
     /// One status read in so many has its connection cut.
     pub read_reset_one_in: Option<NonZeroU32>,
-    /// One status read in so many is answered 404 although the import was there before.
+    /// One status read in so many is answered 404 although the import was there before; never two in a row of one account.
     pub flap_one_in: Option<NonZeroU32>,
     /// One status read in so many shows a word that nobody knows.
     pub odd_word_one_in: Option<NonZeroU32>,

@@ -100,8 +100,10 @@ async fn create(
         if strikes(faults.reset_one_in, "reset") {
             return cut(&connection);
         }
-        (nth, accounts.create(&submission, faults, Instant::now()))
+        let is_late = strikes(faults.late_one_in, "late");
+        (nth, (!is_late).then(|| accounts.create(&submission, faults, Instant::now())))
     };
+    let Some(created) = created else { return late(&sandbox, submission).await };
     let strikes = |one_in, purpose| faults::strikes(one_in, seed, purpose, key, nth);
     match created {
         Created::Scheduled if strikes(faults.lost_reply_one_in, "lost_reply") => cut(&connection),
@@ -123,6 +125,19 @@ async fn create(
     }
 }
 
+/// Lets a create take effect later, although whoever sent it may be gone by then. It is never answered.
+async fn late(sandbox: &Arc<Sandbox>, submission: check::Submission) -> Response {
+    let sandbox = Arc::clone(sandbox);
+    // A task of its own: this one ends with its connection.
+    tokio::spawn(async move {
+        let faults = &sandbox.options.faults;
+        tokio::time::sleep(faults.late).await;
+        lock(&sandbox.accounts).create(&submission, faults, Instant::now());
+    });
+    tokio::time::sleep(SILENCE).await;
+    StatusCode::CREATED.into_response()
+}
+
 async fn status(
     State(sandbox): State<Arc<Sandbox>>,
     ConnectInfo(connection): ConnectInfo<Cut>,
@@ -140,7 +155,8 @@ async fn status(
         if strikes(faults.read_reset_one_in, "read_reset") {
             return cut(&connection);
         }
-        if strikes(faults.flap_one_in, "flap") {
+        let flaps = |nth| faults::strikes(faults.flap_one_in, seed, "flap", &key, nth);
+        if flaps(nth) && !flaps(nth - 1) {
             return not_found();
         }
         (nth, accounts.poll(&key, faults, Instant::now()))

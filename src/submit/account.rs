@@ -27,10 +27,10 @@ pub(super) struct Account {
     /// Of the payload in the newest create.
     pub(super) sent: Option<Digest>,
     pub(super) baseline: Option<RemoteStatus>,
-    /// When this process first found no trace of the newest create.
-    pub(super) missing_since: Option<Instant>,
-    /// How many reads of this process found none.
-    pub(super) missing_reads: u32,
+    /// When the last read that found no trace of the newest create began.
+    pub(super) missing_at: Option<Instant>,
+    /// For how long it had been looked for in vain then.
+    pub(super) missing_for: Duration,
     pub(super) processed_without_number: bool,
     /// Requests of the present step so far.
     pub(super) tries: u32,
@@ -88,8 +88,8 @@ impl Account {
             counted: false,
             sent: None,
             baseline: None,
-            missing_since: None,
-            missing_reads: 0,
+            missing_at: None,
+            missing_for: Duration::ZERO,
             processed_without_number: false,
             tries: 0,
             throttled: 0,

@@ -85,8 +85,8 @@ impl Shared {
         account.sent = Some(digest);
         account.creates += 1;
         account.tries += 1;
-        account.missing_since = None;
-        account.missing_reads = 0;
+        account.missing_at = None;
+        account.missing_for = Duration::ZERO;
         let creating = self.client.create(&payload, &self.options.task);
         let exchange = if cut::is_due(CutPoint::AfterSend) { cut_off_while(creating).await } else { creating.await };
         cut::reached(CutPoint::AfterReply);
@@ -193,21 +193,21 @@ impl Shared {
             StatusOutcome::NotFound => Read::NotFound,
             _ => Read::NoAnswer,
         };
-        let missing_for = account.missing_since.map_or(Duration::ZERO, |since| done.began.duration_since(since));
+        let gap = account.missing_at.map_or(Duration::ZERO, |at| done.began.duration_since(at));
+        let missing_for = resume::watched(account.missing_for, gap, self.options.settle);
         let action = resume::resolve(
             &Known {
                 state: account.state,
                 baseline: account.baseline.as_ref(),
                 missing_for,
-                missing_reads: account.missing_reads,
                 processed_without_number: account.processed_without_number,
                 settle: self.options.settle,
             },
             read,
         );
         if action == (Action::Wait { missing: true }) {
-            account.missing_since.get_or_insert(done.began);
-            account.missing_reads += 1;
+            account.missing_at = Some(done.began);
+            account.missing_for = missing_for;
         }
         if let Read::Found(found) = read {
             account.processed_without_number =
@@ -251,10 +251,11 @@ impl Shared {
         self.options.poll_every.mul_f64(growth)
     }
 
-    /// As long as between polls, but not longer than settle asks for.
+    /// As long as between polls, but not longer than settle asks for, nor so long that some of it would not count.
     fn settle_wait(&self, account: &Account) -> Duration {
-        let passed = account.missing_since.map_or(Duration::ZERO, |since| since.elapsed());
-        self.options.poll_every.min(self.options.settle.saturating_sub(passed)).max(SHORTEST_WAIT)
+        let settle = self.options.settle;
+        let left = settle.saturating_sub(account.missing_for);
+        self.options.poll_every.min(resume::longest_gap(settle)).min(left).max(SHORTEST_WAIT)
     }
 }
 

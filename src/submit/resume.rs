@@ -1,4 +1,24 @@
 //! What a status read means for an account. Pure: this is where "at most once" is decided.
+//!
+//! # What is assumed of the target
+//!
+//! A create that got no usable answer may be anywhere: on the wire, in a queue, half done. It is sent again only after
+//! reads have found nothing of it for so long that it can come to nothing any more. So "at most once" holds as long as
+//!
+//! 1. a create takes effect, and shows in the status, no later than `settle` after slipway has stopped waiting for its
+//!    answer (and the target answers reads), or never. The time counts from the first read that finds nothing, which begins after the attempt has ended
+//!    (or after the process that made it is gone), so what the request itself took, up to `limits.timeout`, does not
+//!    count. Nor can the request leave this machine later than that: the connection's retransmissions end with the
+//!    time-out (`target::Client`). A `settle` shorter than the time-out is refused where the project is read, unless the
+//!    target is on this machine: a target that may take so long to answer may take as long to do what it was asked;
+//! 2. of five reads that find nothing, spread over all of `settle`, one tells the truth: one alone may be a slip, of a
+//!    replica that lags or a node that has not heard yet. What passes between two reads that find nothing counts for a
+//!    quarter of `settle` at most ([`watched`]), so that neither an outage of the target, during which its queues may stand
+//!    still, nor a pause of this machine passes for having looked;
+//! 3. what was answered 400, 401, 403 or 429, or got no connection, has no effect;
+//! 4. nobody in between (a proxy, a gateway) sends a request a second time on its own.
+//!
+//! Where that fails, the target's own refusal of accounts that are imported already is the second guard.
 
 use std::time::Duration;
 
@@ -25,18 +45,27 @@ pub struct Known<'a> {
     pub state: State,
     /// The status read before the newest create, if one was there.
     pub baseline: Option<&'a RemoteStatus>,
-    /// For how long reads of this process have found no trace of the newest create; zero at the first of them.
+    /// For how long, this read included, reads of this process have found no trace of the newest create, as [`watched`]
+    /// adds it up; zero at the first of them.
     pub missing_for: Duration,
-    /// How many reads of this process have found no trace of it, before this one.
-    pub missing_reads: u32,
     /// Whether the last read said PROCESSED without an account number.
     pub processed_without_number: bool,
     /// How long a create may take to show.
     pub settle: Duration,
 }
 
-/// So many reads must have found no trace of a create before it counts as lost: one of them alone may be a slip.
-pub const LEAST_READS: u32 = 4;
+/// How long a create has been looked for in vain, when it was `before` at a read `gap` ago: the time between two reads
+/// counts, but no more of it than [`longest_gap`].
+#[must_use]
+pub fn watched(before: Duration, gap: Duration, settle: Duration) -> Duration {
+    before + gap.min(longest_gap(settle))
+}
+
+/// Two reads may be so far apart for all of the time between them to count: a quarter of `settle`.
+#[must_use]
+pub fn longest_gap(settle: Duration) -> Duration {
+    settle / 4
+}
 
 /// What to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +91,7 @@ pub enum Action {
 /// | `ready`, sent before | not found, ERRORED, CANCELLED, a dry run's end | create |
 /// | `ready`, sent before | PENDING, `IN_PROGRESS`, unknown word | take pending: an earlier create is alive after all |
 /// | `ready`, sent before | PROCESSED | take processed |
-/// | `unknown` | no trace, for less than `settle` or in fewer than [`LEAST_READS`] reads | wait, missing |
+/// | `unknown` | no trace, for less than `settle` | wait, missing |
 /// | `unknown` | no trace, for all of `settle` | take not received |
 /// | `unknown` | PENDING, `IN_PROGRESS`, unknown word, PROCESSED without a number | take pending |
 /// | `unknown` | PROCESSED, ERRORED, CANCELLED | take it |
@@ -83,9 +112,7 @@ pub fn resolve(known: &Known<'_>, read: Read<'_>) -> Action {
         (State::Ready, Some(Trace::Processed { .. })) => Action::Take(Event::StatusProcessed),
         (State::Ready, Some(Trace::Errored | Trace::Cancelled) | None) => Action::Create,
 
-        (State::Unknown, None) if known.missing_for < known.settle || known.missing_reads + 1 < LEAST_READS => {
-            Action::Wait { missing: true }
-        }
+        (State::Unknown, None) if known.missing_for < known.settle => Action::Wait { missing: true },
         (State::Unknown, None) => Action::Take(Event::NotReceived),
         (State::Unknown, Some(Trace::Pending | Trace::Processed { numbered: false })) => {
             Action::Take(Event::StatusPending)
@@ -155,7 +182,6 @@ mod tests {
             state,
             baseline,
             missing_for: Duration::from_secs(missing_for),
-            missing_reads: if missing_for == 0 { 0 } else { LEAST_READS },
             processed_without_number: again,
             settle: SETTLE,
         };
@@ -267,19 +293,19 @@ mod tests {
     }
 
     #[test]
-    fn nothing_must_be_found_often_enough_however_long_ago_it_was_first_looked_for() {
-        for missing_reads in 0..=LEAST_READS {
-            let known = Known {
-                state: State::Unknown,
-                baseline: None,
-                missing_for: SETTLE * 10,
-                missing_reads,
-                processed_without_number: false,
-                settle: SETTLE,
-            };
-            let lost = resolve(&known, Read::NotFound) == Action::Take(Event::NotReceived);
-            assert_eq!(lost, missing_reads + 1 >= LEAST_READS, "{missing_reads} before");
-        }
+    fn time_in_which_nobody_looked_does_not_count() {
+        let after = |gaps: &[u64]| {
+            gaps.iter().fold(Duration::ZERO, |before, gap| watched(before, Duration::from_secs(*gap), SETTLE))
+        };
+        assert_eq!(after(&[5, 5, 5]), Duration::from_secs(15));
+        assert_eq!(after(&[3_600]), SETTLE / 4, "an outage of an hour");
+        assert!(after(&[5, 5, 3_600, 5, 5]) < SETTLE && after(&[3_600, 3_600, 3_600]) < SETTLE);
+        // However slow this machine is, a create counts as lost after five reads at the earliest.
+        assert_eq!(after(&[3_600; 4]), SETTLE);
+        assert_eq!(
+            ask(State::Unknown, None, "404", after(&[3_600; 3]).as_secs(), false),
+            Action::Wait { missing: true }
+        );
     }
 
     #[test]

@@ -85,6 +85,12 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
             .pool_idle_timeout(IDLE_TIMEOUT)
             .timeout(options.timeout);
+        #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+        {
+            // A request that was given up must not leave this machine later, when the network is back: without this, the
+            // system goes on sending what a closed connection had still to send, for a quarter of an hour.
+            builder = builder.tcp_user_timeout(options.timeout);
+        }
         if base.scheme() == "http" {
             // Loopback: no proxy stands between, and a machine without CA certificates will do.
             builder = builder.no_proxy().tls_certs_only(std::iter::empty());

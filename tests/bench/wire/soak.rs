@@ -62,7 +62,7 @@ const SETTINGS: [&str; 14] = [
     "--set",
     "limits.rate=1500/s",
     "--set",
-    "limits.settle=1s",
+    "limits.settle=2s",
     "--set",
     "limits.timeout=2s",
     "--set",

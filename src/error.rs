@@ -123,6 +123,12 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// Somebody asked the program to stop before there was anything to send.
+    #[error("interrupted while it {doing}: nothing of this build is kept, and nothing was sent")]
+    Interrupted {
+        /// What it was doing.
+        doing: &'static str,
+    },
     /// The machine refuses what the program needs to run: a thread, a signal handler.
     #[error("cannot {attempt}")]
     System {
@@ -142,7 +148,7 @@ impl Error {
             Self::Refused { .. } => ExitCode::Unsafe,
             Self::Unreachable { .. } => ExitCode::Unreachable,
             // What was sent is in the ledger; the next run goes on from there.
-            Self::Submit(_) | Self::Gate { .. } => ExitCode::Stopped,
+            Self::Submit(_) | Self::Gate { .. } | Self::Interrupted { .. } => ExitCode::Stopped,
             Self::Config(_)
             | Self::Contract(_)
             | Self::Mapping(_)
@@ -170,6 +176,7 @@ impl Error {
             Self::Generate(error) => error.hint(),
             Self::Ledger(error) | Self::Submit(SubmitError::Ledger(error)) => error.hint(),
             Self::Usage { hint, .. } | Self::Refused { hint, .. } | Self::Gate { hint, .. } => hint.clone(),
+            Self::Interrupted { .. } => Some("run it again; what was sent before is in the ledger".to_owned()),
             Self::Mapping(_) => Some("`slipway lint` shows every problem of a mapping".to_owned()),
             Self::Reference(_) => Some("mend the lists, or take them out of `[reference]`".to_owned()),
             Self::Stage(_)

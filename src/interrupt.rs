@@ -3,7 +3,9 @@
 //! Quitting at once is safe too: intents are on disk before anything is sent.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -73,6 +75,34 @@ impl Interrupt {
         *self.raised.borrow()
     }
 
+    /// Does `work`, which can't be told to stop but may be left at any instant; when it is raised meanwhile, `leave`
+    /// is called once, on another thread, to end the process.
+    pub fn watch<T>(&self, leave: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
+        /// How long it takes to be noticed, at most.
+        const LOOK: Duration = Duration::from_millis(50);
+        /// Also when `work` panics: the thread that watches is waited for.
+        struct Done<'a>(&'a AtomicBool, thread::Thread);
+        impl Drop for Done<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Release);
+                self.1.unpark();
+            }
+        }
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let watching = scope.spawn(|| {
+                while !is_done.load(Ordering::Acquire) {
+                    if self.is_raised() {
+                        return leave();
+                    }
+                    thread::park_timeout(LOOK);
+                }
+            });
+            let _done = Done(&is_done, watching.thread().clone());
+            work()
+        })
+    }
+
     /// Waits until it is raised; for ever if it never will be.
     pub async fn raised(&mut self) {
         if self.raised.wait_for(|raised| *raised).await.is_err() {
@@ -81,14 +111,35 @@ impl Interrupt {
     }
 }
 
-#[expect(clippy::exit, reason = "the user asked twice: nothing more is waited for")]
-fn quit() -> ! {
+/// Ends the process at once, as stopped.
+#[expect(
+    clippy::exit,
+    reason = "the user asked twice, or what goes on can't be told to stop: nothing more is waited for"
+)]
+pub fn quit() -> ! {
     std::process::exit(ExitCode::Stopped.number().into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_watched_is_left_when_it_is_raised_and_else_not() {
+        let (raise, interrupt) = Interrupt::by_hand();
+        let left = AtomicBool::new(false);
+        let leave = || left.store(true, Ordering::Release);
+        assert_eq!(interrupt.watch(leave, || 7), 7);
+        assert!(!left.load(Ordering::Acquire));
+        let waited = interrupt.watch(leave, || {
+            raise.raise();
+            (0..1_000).any(|_| {
+                thread::park_timeout(Duration::from_millis(10));
+                left.load(Ordering::Acquire)
+            })
+        });
+        assert!(waited, "nobody was called");
+    }
 
     #[test]
     fn every_holder_sees_it_raised() {

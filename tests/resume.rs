@@ -25,6 +25,43 @@ fn sigterm_lets_what_is_on_its_way_end() {
     finish(&project, &sandbox, ACCOUNTS);
 }
 
+/// Sends SIGTERM to a build as soon as `path` is there; it must end at once, and say that it was interrupted while it
+/// `doing`; nothing of it is kept, and the next run finishes.
+fn interrupted_when(path: &str, doing: &str) {
+    /// So many that it is still at it when the signal comes.
+    const ACCOUNTS: u32 = 20_000;
+    let sandbox = Sandbox::start(&[]);
+    let project = project(ACCOUNTS, &sandbox);
+    let mut command = project.command(&["run", "--json", "--quiet", "--set", "limits.rate=1/s"]);
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(path, &mut process, || project.path(path).exists());
+    let asked = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap().success());
+    let output = process.wait_with_output().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains(&format!("interrupted while it {doing}: nothing of this build is kept")), "{told}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["error"]["exit_code"], 3);
+    assert_eq!(project.column("SELECT exit_code || '' FROM v_runs"), ["3"]);
+    assert_eq!(project.column("SELECT count(*) || '' FROM account"), ["0"]);
+    assert_eq!(sandbox.counts().requests, 0);
+
+    project.run(0, &["build", "--quiet"]);
+    assert_eq!(project.column("SELECT count(*) || '' FROM v_accounts WHERE state = 'ready'"), [ACCOUNTS.to_string()]);
+}
+
+#[test]
+fn a_signal_while_it_reads_the_extract_ends_it_at_once() {
+    interrupted_when(".slipway/stage", "read the extract");
+}
+
+#[test]
+fn a_signal_while_it_makes_payloads_ends_it_at_once() {
+    interrupted_when(".slipway/payloads", "made payloads");
+}
+
 #[test]
 fn a_second_run_is_refused_and_says_who_holds_the_ledger() {
     let sandbox = Sandbox::start(&["--latency", "50ms"]);

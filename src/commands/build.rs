@@ -16,6 +16,7 @@ use crate::cut::{self, CutPoint};
 use crate::error::Error;
 use crate::exit_code::ExitCode;
 use crate::finding::{Finding, Severity};
+use crate::interrupt::{self, Interrupt};
 use crate::ledger::control::Waiver;
 use crate::ledger::{BuildStart, BuildWriter, BuiltAccount, FileCount, Input, Ledger, PayloadPlace, RunId, Verdict};
 use crate::mapping::{self, Plan};
@@ -60,12 +61,13 @@ pub(super) fn execute(args: &BuildArgs, project: &Project, console: &Console) ->
             hint: Some("write the payloads to a file".into()),
         });
     }
+    let interrupt = Interrupt::on_signals()?;
     let mut open_run = OpenRun::begin(project, "build")?;
     let built = open_run.select(&args.selection).and_then(|(wave, selection)| {
         open_run.compare_waves(wave.as_deref(), console)?;
         let waive = args.waive.waive.clone();
         let request = BuildRequest { selection, wave, out: args.out.clone(), waive, reason: args.reason.clone() };
-        build(project, &mut open_run.ledger, open_run.run, &request, console)
+        build(project, &mut open_run.ledger, open_run.run, &request, &interrupt, console)
     });
     let result = built.and_then(|outcome| {
         if console.wants_json() {
@@ -81,11 +83,15 @@ pub(super) fn execute(args: &BuildArgs, project: &Project, console: &Console) ->
 }
 
 /// Builds what `request` asks for, and records it in `ledger` under `run`.
+///
+/// An interrupt ends it at once: what is read goes into scratch files of the stage, which the next build does not take
+/// for whole, and the ledger keeps a build in one transaction or not at all.
 pub(super) fn build(
     project: &Project,
     ledger: &mut Ledger,
     run: RunId,
     request: &BuildRequest,
+    interrupt: &Interrupt,
     console: &Console,
 ) -> Result<BuildOutcome, Error> {
     let contract = Contract::load(&project.target.contract)?;
@@ -94,13 +100,24 @@ pub(super) fn build(
     let tenant = Tenant::load(&project.reference, &project.target.settings).map_err(Error::Reference)?;
     let mut inputs = inputs(project, &plan, &extract)?;
     inputs.extend(tenants_inputs(project, &tenant));
-    let (stage, digests) = stage_extract(project, &plan, &extract, &inputs, console)?;
+    let leave = || {
+        let error = Error::Interrupted { doing: "read the extract" };
+        // If the ledger can't be written to, the run is one without an end, as that of a killed process is.
+        let _ = ledger.finish_run(run, i32::from(error.exit_code().number()));
+        console.error(&error);
+        interrupt::quit();
+    };
+    let (stage, digests) = interrupt.watch(leave, || stage_extract(project, &plan, &extract, &inputs, console))?;
     let mut promises = extract.promises(&stage);
     let reason = request.reason.as_deref().unwrap_or_default();
     let waivers = control_totals::waive(&mut promises, &ledger.waivers()?, &request.waive, reason)?;
     quarantine::write(&project.state.join("quarantine"), &stage)?;
-    Build { project, plan: &plan, tenant: &tenant, extract: &extract, stage: &stage, request, console, inputs, digests }
-        .record((&promises, &waivers), ledger, run)
+    let (plan, tenant, extract, stage) = (&plan, &tenant, &extract, &stage);
+    Build { project, plan, tenant, extract, stage, request, interrupt, console, inputs, digests }.record(
+        (&promises, &waivers),
+        ledger,
+        run,
+    )
 }
 
 /// What the build is made from besides the extract files.
@@ -148,6 +165,7 @@ struct Build<'b> {
     extract: &'b Extract,
     stage: &'b Stage,
     request: &'b BuildRequest,
+    interrupt: &'b Interrupt,
     console: &'b Console,
     inputs: Vec<Input>,
     digests: Digests,
@@ -311,6 +329,9 @@ impl Build<'_> {
         let mut last = None;
         let taken = payloads::make(books, self.batches_ahead(), &check, |handed| {
             match handed {
+                Handed::Batch(_) if self.interrupt.is_raised() => {
+                    return Err(Error::Interrupted { doing: "made payloads" });
+                }
                 Handed::Batch(batch) => {
                     progress.advance(batch.accounts.len() as u64);
                     if let Some(out) = &mut out {

@@ -82,7 +82,7 @@ pub(super) fn job(
         waive: args.waive.waive.clone(),
         reason: args.consent.reason.clone(),
     };
-    let build = build::build(project, &mut open_run.ledger, open_run.run, &request, console)?;
+    let build = build::build(project, &mut open_run.ledger, open_run.run, &request, interrupt, console)?;
     let limit = args.selection.limit;
     let work = if task.is_dry_run { Work::Rehearse } else { Work::CreateAndFollow };
     let request = Request { work, wave, limit, task, consent: Some(&args.consent) };

@@ -282,6 +282,20 @@ fn an_account_without_a_name_and_one_with_two_records_are_not_passed_over() {
 }
 
 #[test]
+fn a_value_that_is_absent_is_told_once_by_its_most_specific_code() {
+    let project = Project::new("mappings/guide", "samples/guide");
+    project.settings("run_date = \"2019-09-01\"", "http://127.0.0.1:9");
+    project.edit("mapping/mapping.toml", |text| {
+        text.replace("transaction_id = \"entry\"", "transaction_id = \"paid_by\"")
+    });
+    project.run(1, &["build", "--quiet"]);
+    let told = "SELECT path || ' ' || code FROM v_findings WHERE path LIKE '%.transaction_id' AND severity = 'error' \
+                AND code <> 'duplicate_transaction_ids' ORDER BY path";
+    let told = project.column(told);
+    assert!(told.len() >= 2 && told.iter().all(|told| told.ends_with(" missing_transaction_id")), "{told:?}");
+}
+
+#[test]
 fn blank_lines_before_a_header_are_no_header() {
     let project = Project::new("mappings/guide", "samples/guide");
     project.settings("run_date = \"2019-09-01\"", "http://127.0.0.1:9");

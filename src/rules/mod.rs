@@ -47,6 +47,8 @@ mod supply_charges;
 pub mod tenant;
 mod transfer_readings;
 
+use std::collections::HashSet;
+
 use chrono::NaiveDate;
 
 use crate::assemble::view::{Row, Schema};
@@ -189,6 +191,7 @@ impl RuleSet {
                 self.notices.extend(out.drain(before..));
             }
         }
+        drop_less_specific(out);
     }
 
     /// The rules that are off, because the mapping lacks a field they need.
@@ -217,6 +220,21 @@ impl RuleSet {
     }
 }
 
+/// What the contract says of any field that must be there and is not.
+const REQUIRED: &str = "required";
+
+/// Drops what is told twice: that a required value is absent says less than an error at the same path, which can only be
+/// about its absence too, and has the code that the target would answer with.
+fn drop_less_specific(findings: &mut Vec<Finding>) {
+    if !findings.iter().any(|finding| &*finding.code == REQUIRED) {
+        return;
+    }
+    let is_told = |finding: &Finding| &*finding.code != REQUIRED && finding.severity == Severity::Error;
+    let told: HashSet<String> =
+        findings.iter().filter(|finding| is_told(finding)).map(|finding| finding.path.clone()).collect();
+    findings.retain(|finding| &*finding.code != REQUIRED || !told.contains(&finding.path));
+}
+
 /// A finding whose severity is its rule's: [`RuleSet::check`] sets it.
 fn finding(code: &'static str, path: String, message: impl Into<String>, cells: Vec<Cell>) -> Finding {
     Finding { code: code.into(), severity: Severity::Error, path, message: message.into(), cells }
@@ -229,13 +247,37 @@ fn days(count: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]
     fn one_day_and_more() {
         assert_eq!((days(1).as_str(), days(7).as_str()), ("1 day", "7 days"));
+    }
+
+    #[test]
+    fn of_two_findings_about_one_absent_value_the_more_specific_stays() {
+        let found = |code: &str, path: &str, severity| Finding {
+            code: code.into(),
+            severity,
+            path: path.to_owned(),
+            message: String::new(),
+            cells: Vec::new(),
+        };
+        let left = |mut findings: Vec<Finding>| {
+            drop_less_specific(&mut findings);
+            findings.iter().map(|finding| format!("{} {}", finding.path, finding.code)).collect::<Vec<_>>()
+        };
+        let required = |path| found(REQUIRED, path, Severity::Error);
+        assert_eq!(
+            left(vec![required("a.0.id"), found("missing_id", "a.0.id", Severity::Error)]),
+            ["a.0.id missing_id"]
+        );
+        // Elsewhere, or no reason to reject: both stay, or the account would go without its value.
+        let elsewhere = vec![required("a.0.id"), found("missing_id", "a.1.id", Severity::Error)];
+        assert_eq!(left(elsewhere), ["a.0.id required", "a.1.id missing_id"]);
+        let odd = vec![required("a.0.id"), found("odd", "a.0.id", Severity::Warning)];
+        assert_eq!(left(odd), ["a.0.id required", "a.0.id odd"]);
+        assert_eq!(left(vec![required("a"), required("b")]), ["a required", "b required"]);
     }
 
     #[test]

@@ -156,7 +156,40 @@ fn cell(shape: Shape, text: &str) -> Result<Cell, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// A list is read, or what is wrong with it is told at a line that its file has.
+        #[test]
+        fn any_bytes_are_a_list_or_told_with_file_and_line(
+            kind in prop::sample::select(ListKind::ALL),
+            bytes in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..300),
+                // What looks like one: few different cells, so that keys are blank, repeated and short of a column.
+                prop::collection::vec(
+                    prop::sample::select(&b"a1,,,\"\n\n\r;- (\\yes\xff"[..]), 0..300,
+                ).prop_map(move |text| [&b"code,prepay,price,active_from,pattern\n"[..], &text].concat()),
+            ],
+        ) {
+            let mut problems = Vec::new();
+            let list = parse(kind, Path::new("list.csv"), &bytes, &mut problems);
+            prop_assert_eq!(list.is_none(), !problems.is_empty());
+            let lines = bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1;
+            for problem in &problems {
+                prop_assert_eq!(&*problem.place.file, "list.csv");
+                prop_assert!((1..=lines).contains(&problem.place.line), "{} of {}", problem.place.line, lines);
+                prop_assert!(problem.message.contains(kind.key()));
+            }
+            if let Some(list) = list {
+                // Every key once, and none blank.
+                let names: std::collections::HashSet<_> = list.rows.iter().map(|row| &row.name).collect();
+                prop_assert_eq!(names.len(), list.rows.len());
+                prop_assert!(list.rows.iter().all(|row| !row.name[0].is_empty() || kind.may_be_blank(0)));
+            }
+        }
+    }
 
     fn told(kind: ListKind, text: &str) -> Vec<String> {
         let mut problems = Vec::new();

@@ -23,6 +23,12 @@ bench:
     cargo build --release && rm -rf target/bench && target/release/slipway generate --quiet --accounts 100000 --out target/bench/extract && time tests/bench/build.sh target/bench/extract target/bench/payloads.ndjson
     test ! -e ../shared/bench/measure.py || (python3 ../shared/bench/make_extracts.py --accounts 100000 --seed 1 --out target/bench/peers && python3 ../shared/bench/measure.py --in target/bench/peers --work target/bench --repeat 1 --program 'tests/bench/build.sh {in} {out}')
 
+# The share of the rules in a build's wall time, on 100,000 synthetic accounts or on an extract of the sample's layout
+bench-checks extract="":
+    cargo build --release
+    test -n "{{extract}}" || test -e target/bench/extract/MANIFEST.csv || target/release/slipway generate --quiet --accounts 100000 --out target/bench/extract
+    tests/bench/checks.sh {{ if extract == "" { "target/bench/extract" } else { extract } }}
+
 # The hot loops one by one
 bench-micro:
     cargo bench --bench micro

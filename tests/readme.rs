@@ -128,3 +128,73 @@ fn every_command_is_listed() {
     let there: BTreeSet<_> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     assert_eq!(listed, there);
 }
+
+/// A project with accounts and a wave of some of them, whose target asks for the key that lies in `api-key`.
+fn night() -> (crate::support::night::Sandbox, crate::support::Project) {
+    let sandbox = crate::support::night::Sandbox::start_with_key("NIGHT_KEY", "s3cret", &[]);
+    let project = crate::support::night::project(6, &sandbox);
+    project.run(0, &["build", "--quiet"]);
+    let wave = project.column("SELECT number FROM account ORDER BY number LIMIT 3");
+    std::fs::write(project.path("wave"), "night-1").unwrap();
+    std::fs::write(project.path("api-key"), "s3cret\n").unwrap();
+    std::fs::write(project.path("night-1.txt"), wave.join("\n")).unwrap();
+    project.run(0, &["build", "--quiet", "--wave", "night-1=night-1.txt"]);
+    (sandbox, project)
+}
+
+/// Runs `command` of an example as a scheduler does, in the project's place, and sees that the wave was sent.
+fn runs_as_written(command: &str, environment: &[(&str, &str)]) {
+    let (sandbox, project) = night();
+    let here = project.path("").display().to_string();
+    let command = command.replace("/srv/migration", here.trim_end_matches('/'));
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_slipway"));
+    let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", command.as_str()]).env_clear().env("PATH", path).envs(environment.iter().copied());
+    let credentials = here.clone();
+    let status =
+        shell.env("CREDENTIALS_DIRECTORY", credentials.trim_end_matches('/')).current_dir(here).status().unwrap();
+    assert_eq!(status.code(), Some(0), "{command}");
+    assert_eq!(sandbox.accounts().len(), 3);
+    let sent = project.column("SELECT count(*) || '' FROM v_accounts WHERE state = 'processed' AND wave = 'night-1'");
+    assert_eq!(sent, ["3"]);
+}
+
+#[test]
+fn the_example_for_cron_runs_as_cron_would() {
+    let line = blocks("cron").remove(0).trim().to_owned();
+    let fields: Vec<&str> = line.splitn(6, ' ').collect();
+    let [minute, hour, .., command] = fields[..] else { panic!("{line}") };
+    assert_eq!((minute, hour), ("*/30", "22-23,0-5"));
+    assert!(!command.contains('%') && !line.contains('\n'), "cron takes % for the end of a line");
+    runs_as_written(command, &[]);
+}
+
+#[test]
+fn the_examples_for_systemd_are_units_whose_command_runs() {
+    let units = blocks("ini");
+    let value = |unit: &str, key: &str| {
+        let line = unit.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
+        line.unwrap_or_else(|| panic!("no {key} in {unit}")).to_owned()
+    };
+    let service = &units[0];
+    let command = value(service, "ExecStart").replace("/usr/local/bin/slipway", "slipway");
+    let environment = value(service, "Environment");
+    let environment: Vec<_> = environment.split(' ').filter_map(|pair| pair.split_once('=')).collect();
+    assert_eq!(value(service, "SuccessExitStatus"), "3");
+    runs_as_written(&command, &environment);
+
+    // What systemd itself says, where there is one; the program need not be installed for that.
+    let folder = tempfile::tempdir().unwrap();
+    for unit in &units {
+        let name = unit.lines().next().unwrap().trim_start_matches("# ");
+        let unit = unit.replace("/usr/local/bin/slipway", env!("CARGO_BIN_EXE_slipway"));
+        std::fs::write(folder.path().join(name), unit).unwrap();
+    }
+    let mut verify = std::process::Command::new("systemd-analyze");
+    verify.args(["verify", "slipway.service", "slipway.timer"]).current_dir(folder.path());
+    if let Ok(output) = verify.output() {
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!told.contains("slipway.service:") && !told.contains("slipway.timer:"), "{told}");
+    }
+}

@@ -26,7 +26,7 @@ pub(crate) fn measure(seconds: u32) -> bool {
         println!("{limit:>8} {:>8.2}% {:>18} {here:>18}", reached * 100.0, counts.max_per_second);
         is_kept &= reached >= 0.99 && counts.max_per_second <= u64::from(limit) && here <= limit as usize;
     }
-    println!("{}", if is_kept { "kept" } else { "NOT KEPT" });
+    println!("never above the limit in any second, at least 99 % of it: {}", if is_kept { "kept" } else { "NOT KEPT" });
     is_kept
 }
 

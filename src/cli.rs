@@ -414,11 +414,15 @@ mod tests {
 
     #[test]
     fn every_command_says_what_it_does_and_shows_an_example() {
-        for command in Cli::command().get_subcommands() {
-            let name = command.get_name();
-            assert!(command.get_about().is_some(), "{name} has no help");
-            let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(example.contains(&format!("slipway {name}")), "{name} shows no example");
+        fn check(command: &clap::Command, above: &str) {
+            for command in command.get_subcommands() {
+                let name = format!("{above} {}", command.get_name());
+                assert!(command.get_about().is_some(), "{name} has no help");
+                let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(example.contains(&name), "{name} shows no example");
+                check(command, &name);
+            }
         }
+        check(&Cli::command(), "slipway");
     }
 }

@@ -1,6 +1,7 @@
 //! `slipway init`: what a newcomer starts from, and how far it is from a mapping that somebody reviewed.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -104,4 +105,41 @@ fn a_project_can_be_begun_without_extracts() {
     run(folder.path(), 0, &["init", "empty"]);
     let output = run(folder.path(), 1, &["lint", "--project", "empty/slipway.toml"]);
     assert!(text(&output.stdout).contains("no file matches `accounts.csv`"), "{}", text(&output.stdout));
+}
+
+/// One file holds the customers and their homes, and nothing is called like the files.
+#[test]
+fn what_stands_side_by_side_in_one_record_is_found_and_the_other_files_are_described() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("extracts")).unwrap();
+    let (mut members, mut visits) = (
+        "MemberNo;Forename;Surname;EMail;SiteNo;SiteAddress1;SitePostcode;SiteStart;MPAN;SSC\n".to_owned(),
+        "Visit;MemberNo;Seen;Kwh\n".to_owned(),
+    );
+    for n in 10..40 {
+        let name = ["Alun", "Beth", "Carys"][n % 3];
+        let home = format!("S{n};{n} High Street;SA44 4AA;01/02/20{n};10000031000{n};0393");
+        writeln!(members, "M{n};{name};Parry{n};a{n}@example.org;{home}").unwrap();
+        for visit in [n, n + 100] {
+            writeln!(visits, "V{visit};M{n};2026-05-{};1{n},5", 10 + n % 20).unwrap();
+        }
+    }
+    fs::write(folder.path().join("extracts/MEMBERS.csv"), members).unwrap();
+    fs::write(folder.path().join("extracts/VISITS.csv"), visits).unwrap();
+    run(folder.path(), 0, &["init", "project", "--from", "extracts"]);
+    let mapping = fs::read_to_string(folder.path().join("project/mappings/extracts/mapping.toml")).unwrap();
+    for line in [
+        "[entity.\"customers\"]\ntable = \"members\"\nparent = [\"MemberNo\"]",
+        "family_name = \"Surname\"",
+        "[entity.\"supply_addresses\"]\ntable = \"members\"\nparent = [\"MemberNo\"]",
+        "supply_postcode = \"SitePostcode\"",
+        "identifier = \"MPAN\"",
+        "# [tables.visits]\n# files = \"VISITS.csv\"\n# key = [\"Visit\"]\n# delimiter = \";\"",
+        "# # MemberNo names a record of MEMBERS.csv by MemberNo",
+    ] {
+        assert!(mapping.contains(line), "{line} is not in\n{mapping}");
+    }
+    let output = run(folder.path(), 1, &["lint", "--project", "project/slipway.toml", "--json"]);
+    let lint: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(lint["errors"].as_array().unwrap().len(), 0, "{}", lint["errors"]);
 }

@@ -187,7 +187,13 @@ fn editors_know_what_may_stand_in_a_projects_files() {
             judged(schema, &fs::read_to_string(&path).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
     }
+    // What no sample says.
+    let more = "[reference]\nimport_suppliers = \"lists/suppliers.csv\"\n[rules]\n\"postcode-in-use\" = \"off\"\n\
+                [target]\nauth = { scheme = \"raw\", file = \"key\" }\n[target.settings]\nconsents = true";
+    judged(&project, more).unwrap();
     for wrong in [
+        "[rules]\n\"postcode-in-use\" = \"of\"",
+        "[target.settings]\nconsent = true",
         "[limits]\nrates = \"5/s\"",
         "[limit]",
         "[target]\nenvironment = \"staging\"",

@@ -108,13 +108,18 @@ pub struct SchemaArgs {
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum SchemaTopic {
     /// The JSON Schema of slipway.toml, for editors
+    #[command(after_help = "Example:\n  slipway schema project > schema/project.json")]
     Project,
     /// The JSON Schema of mapping.toml, for editors
+    #[command(after_help = "Example:\n  slipway schema mapping > schema/mapping.json")]
     Mapping,
     /// Every field that the target takes: type, presence, lengths, patterns, lists
+    #[command(after_help = "Example:\n  slipway schema contract | grep ^customers")]
     Contract,
     /// What the project's contract says otherwise than the one that is built in, and what it means to the mapping
+    #[command(after_help = "Example:\n  slipway schema diff --set target.contract=tenant.yml")]
     Diff,
     /// Every rule that the target publishes, and whether it is checked here
+    #[command(after_help = "Example:\n  slipway schema rules --json")]
     Rules,
 }

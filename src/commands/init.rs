@@ -161,7 +161,8 @@ fn tell(directory: &Path, draft: Option<&Draft>, files: &[(PathBuf, String)], co
         console.line(&format!("wrote {name}"))?;
     }
     if draft.is_some() {
-        console.line(&format!("{placed} tables are mapped by guess; read every line before you send by it"))?;
+        console
+            .line(&format!("{placed} kinds of objects are mapped by guess; read every line before you send by it"))?;
     }
     for file in left {
         console.line(&format!("not used yet: {file}"))?;

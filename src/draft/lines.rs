@@ -110,7 +110,7 @@ fn closed_list(field: &Field) -> Option<&ValueList> {
 pub(super) fn body(entity: &Entity, table: &Table<'_>, contract: &Contract, lookups: &mut Lookups) -> Body {
     let fields = fields(contract, &entity.path);
     let below = |field: &Field| field.path[entity.path.len()..].trim_start_matches('.').to_owned();
-    let free = |column: &&Column| entity.parent.as_ref() != Some(&column.name);
+    let free = |column: &&Column| entity.parent.as_ref() != Some(&column.name) && !entity.taken.contains(&column.name);
     let mut pairs: Vec<(f64, usize, &Column)> = Vec::new();
     for (number, field) in fields.iter().enumerate() {
         for column in table.records.columns.iter().filter(free).filter(|column| can_be(column, field)) {

@@ -47,6 +47,10 @@ pub fn draft(profile: &Profile, contract: &Contract) -> Draft {
         let below = format!("{path}.");
         placed.retain(|(entity, _)| entity.path != path && !entity.path.starts_with(&below));
     }
+    if !placed.is_empty() {
+        add_within(0, &tables, contract, &mut placed, &mut lookups);
+        placed[1..].sort_by(|(a, _), (b, _)| a.path.split('.').cmp(b.path.split('.')));
+    }
     let (entities, bodies): (Vec<tables::Entity>, Vec<lines::Body>) = placed.into_iter().unzip();
     let is_placed = |number: usize| entities.iter().any(|entity| entity.table == number);
     let unplaced = tables.iter().enumerate().filter(|(number, _)| !is_placed(*number));
@@ -54,6 +58,40 @@ pub fn draft(profile: &Profile, contract: &Contract) -> Draft {
     left.extend(unplaced.map(|(_, table)| format!("{}: {why}", table.files)));
     let mapping = write::mapping(profile, &tables, &entities, &bodies, &left);
     Draft { mapping, lookups: lookups.files(), placed: entities.len(), left }
+}
+
+/// So many columns make a kind of object of the records that are an account or another object already; fewer may be
+/// called alike by chance.
+const COLUMNS_WITHIN: usize = 2;
+
+/// Adds what seems to be within the objects of `placed[outer]` in the same records: customer, address and meter point in
+/// one line of a file. What most columns speak for comes first, and takes its columns.
+fn add_within(
+    outer: usize,
+    tables: &[tables::Table<'_>],
+    contract: &Contract,
+    placed: &mut Vec<(tables::Entity, lines::Body)>,
+    lookups: &mut lines::Lookups,
+) {
+    let table = &tables[placed[outer].0.table];
+    loop {
+        let paths: Vec<&str> = placed.iter().map(|(entity, _)| entity.path.as_str()).collect();
+        let of_table = placed.iter().filter(|(entity, _)| entity.table == placed[outer].0.table);
+        let taken: Vec<String> = of_table.flat_map(|(_, body)| body.used.clone()).collect();
+        let within = tables::within(&placed[outer].0, table, contract, &paths).into_iter();
+        let tried = within.map(|entity| {
+            let entity = tables::Entity { taken: taken.clone(), ..entity };
+            let columns = lines::body(&entity, table, contract, &mut lines::Lookups::default()).used.len();
+            (columns, std::cmp::Reverse(entity.path.len()), entity)
+        });
+        let best = tried
+            .filter(|(columns, ..)| *columns >= COLUMNS_WITHIN)
+            .max_by_key(|(columns, short, _)| (*columns, *short));
+        let Some((.., entity)) = best else { return };
+        let body = lines::body(&entity, table, contract, lookups);
+        placed.push((entity, body));
+        add_within(placed.len() - 1, tables, contract, placed, lookups);
+    }
 }
 
 /// Of `columns`, those whose names say most that they are meant for the field called `leaf`.

@@ -11,7 +11,7 @@ pub(super) const MAYBE: f64 = 0.55;
 const CANDIDATES: usize = 3;
 
 /// What legacy systems write for what the target writes.
-const WRITTEN_OUT: [(&str, &[&str]); 58] = [
+const WRITTEN_OUT: [(&str, &[&str]); 59] = [
     ("acc", &["account"]),
     ("acct", &["account"]),
     ("addr", &["address"]),
@@ -56,6 +56,7 @@ const WRITTEN_OUT: [(&str, &[&str]); 58] = [
     ("sched", &["schedule"]),
     ("seq", &["number"]),
     ("ser", &["serial"]),
+    ("site", &["supply"]),
     ("start", &["start"]),
     ("stmt", &["statement"]),
     ("subchannel", &["subchannel"]),
@@ -155,6 +156,7 @@ mod tests {
             ("meterSerial", "meter_serial_number"),
             ("READ_DATE", "reading_date"),
             ("EFFECTIVE_FROM", "effective_from"),
+            ("SitePostcode", "supply_postcode"),
         ] {
             assert!(likeness(column, field) >= MEANT, "{column} {field} {}", likeness(column, field));
         }

@@ -25,6 +25,8 @@ pub(super) struct Entity {
     pub(super) table: usize,
     /// The column that holds the key of the enclosing entity's table.
     pub(super) parent: Option<String>,
+    /// Columns that lines of other entities of this table use.
+    pub(super) taken: Vec<String>,
 }
 
 /// The tables of `profile`, and the files that can be none yet, with the reason.
@@ -93,6 +95,14 @@ fn key(table: &Table<'_>, tables: &[Table<'_>]) -> Vec<String> {
     best.or_else(|| table.records.keys.first()).map(|key| key.columns.clone()).unwrap_or_default()
 }
 
+/// The columns of `table` that name records of other tables, as a reader is told of them.
+pub(super) fn references(table: &Table<'_>) -> Vec<String> {
+    let told = |reference: &crate::profile::Reference| {
+        format!("{} names a record of {} by {}", reference.column, reference.file, reference.key)
+    };
+    table.records.references.iter().map(told).collect()
+}
+
 /// The column of `child` that names records of `parent` by its key.
 fn link(child: &Table<'_>, parent: &Table<'_>) -> Option<String> {
     let names = |reference: &&crate::profile::Reference| {
@@ -107,7 +117,7 @@ fn link(child: &Table<'_>, parent: &Table<'_>) -> Option<String> {
 /// Which table becomes which kind of object: the accounts first, then what hangs below.
 pub(super) fn place(tables: &[Table<'_>], contract: &Contract) -> Vec<Entity> {
     let Some(root) = root(tables) else { return Vec::new() };
-    let mut entities = vec![Entity { path: String::new(), table: root, parent: None }];
+    let mut entities = vec![Entity { path: String::new(), table: root, parent: None, taken: Vec::new() }];
     let mut at = 0;
     while at < entities.len() {
         let (path, parent) = (entities[at].path.clone(), entities[at].table);
@@ -123,13 +133,27 @@ pub(super) fn place(tables: &[Table<'_>], contract: &Contract) -> Vec<Entity> {
         for (fitness, path, table, column) in options {
             let is_taken = entities.iter().any(|entity| entity.table == table || entity.path == path);
             if fitness >= MAYBE && !is_taken {
-                entities.push(Entity { path: path.to_owned(), table, parent: Some(column) });
+                entities.push(Entity { path: path.to_owned(), table, parent: Some(column), taken: Vec::new() });
             }
         }
         at += 1;
     }
-    entities[1..].sort_by(|a, b| a.path.split('.').cmp(b.path.split('.')));
     entities
+}
+
+/// The kinds of objects that may be within those of `outer` in the same record: lists that `placed` does not have yet.
+/// None, where the records have no key of one column.
+pub(super) fn within(outer: &Entity, table: &Table<'_>, contract: &Contract, placed: &[&str]) -> Vec<Entity> {
+    let [key] = table.key.as_slice() else { return Vec::new() };
+    let lists = nodes(contract, &outer.path).into_iter().filter(|node| node.kind == Kind::ObjectList);
+    let free = lists.filter(|node| !placed.contains(&node.path.as_str()));
+    free.map(|node| Entity {
+        path: node.path.clone(),
+        table: outer.table,
+        parent: Some(key.clone()),
+        taken: Vec::new(),
+    })
+    .collect()
 }
 
 /// The table that most others hang below, directly or not; of two, the one called like accounts.

@@ -29,6 +29,10 @@ pub(super) fn mapping(
         let lines: Vec<&String> = own.flat_map(|(entity, body)| body.used.iter().chain(&entity.parent)).collect();
         write_table(&mut text, table, &lines);
     }
+    for (_, table) in tables.iter().enumerate().filter(|(number, _)| !used(*number)) {
+        put(&mut text, "");
+        write_unused(&mut text, table);
+    }
     for (entity, body) in entities.iter().zip(bodies) {
         write_entity(&mut text, entity, &tables[entity.table], body);
     }
@@ -68,6 +72,18 @@ fn defaults(text: &mut String, profile: &Profile) {
         let is_yes = |flag: &str| ["Y", "YES", "TRUE", "T", "1", "J", "ON"].contains(&flag.to_uppercase().as_str());
         let told: Vec<String> = flags.iter().map(|flag| format!("{} = {}", key(flag), is_yes(flag))).collect();
         put(text, &format!("bool = {{ {} }}", told.join(", ")));
+    }
+}
+
+/// A table that no entity is made of yet, to be uncommented: what is known of it is not to be found out twice.
+fn write_unused(text: &mut String, table: &Table<'_>) {
+    let mut told = String::new();
+    write_table(&mut told, table, &[]);
+    for reference in super::tables::references(table) {
+        put(&mut told, &format!("# {reference}"));
+    }
+    for line in told.lines().filter(|line| !line.is_empty()) {
+        put(text, &format!("# {line}"));
     }
 }
 

@@ -581,4 +581,23 @@ mod tests {
             assert_eq!(told, read, "{name}: keep the types of this file as the reader is");
         }
     }
+
+    #[test]
+    fn every_key_is_in_the_guide() {
+        let guide = include_str!("../../mappings/README.md");
+        let schema = schema(&Contract::built_in().unwrap());
+        let definitions = schema["definitions"].as_object().unwrap();
+        let keys = definitions.iter().flat_map(|(name, told)| {
+            told["properties"].as_object().into_iter().flatten().map(move |(key, _)| (name, key))
+        });
+        let keys: Vec<_> = keys.collect();
+        assert!(keys.len() > 60, "{}", keys.len());
+        let is_told = |key: &str| {
+            [format!("`{key}`"), format!("`{key} = "), format!(" {key} = "), format!("\n{key} = ")]
+                .iter()
+                .any(|form| guide.contains(form))
+        };
+        let untold: Vec<_> = keys.iter().filter(|(_, key)| !is_told(key)).collect();
+        assert!(untold.is_empty(), "these are in no line of the guide: {untold:?}");
+    }
 }

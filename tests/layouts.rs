@@ -126,6 +126,100 @@ fn a_file_that_is_not_as_its_trailer_says_stops_everything() {
 }
 
 #[test]
+fn a_trailers_totals_stand_beside_what_was_counted_and_are_waived_by_name() {
+    let project = kestrel("http://127.0.0.1:9");
+    let build = |more: &[&str]| text(&project.run(1, &[&["build", "--quiet"], more].concat()).stdout);
+    build(&[]);
+    let totals = "SELECT file || ' ' || total || ' ' || promised || ' ' || counted || ' ' || agrees \
+                  FROM v_control_totals WHERE origin = 'trailer' AND file = 'KFICA.txt' ORDER BY total";
+    assert_eq!(
+        project.column(totals),
+        [
+            "KFICA.txt CREDIT 73074.93 73074.93 1",
+            "KFICA.txt DEBIT 73032.33 73032.33 1",
+            "KFICA.txt records 1240 1240 1"
+        ]
+    );
+    let files = "SELECT count(DISTINCT file) || '' FROM v_control_totals WHERE agrees AND total = 'records'";
+    assert_eq!(project.column(files), ["8"]);
+    project.run(0, &["reconcile", "--quiet"]);
+
+    edit_text(&project, "KFICA.txt", |text| text.replace("|73.032,33|", "|73.032,34|"));
+    assert!(build(&[]).contains("blocked"), "a penny is missing");
+    assert_eq!(project.column(totals)[1], "KFICA.txt DEBIT 73032.34 73032.33 0");
+    let told = text(&project.run(1, &["reconcile"]).stdout);
+    assert!(told.contains("KFICA.txt: DEBIT promised by the trailer = counted"), "{told}");
+    let told = build(&["--waive", "KFICA.txt:DEBIT", "--reason", "told by the sender"]);
+    assert!(!told.contains("blocked"), "{told}");
+    assert!(!build(&[]).contains("blocked"), "a waiver holds as long as the numbers do");
+    project.run(0, &["reconcile", "--quiet"]);
+    // The manifest's way of naming a total that both promise waives both.
+    let manifest = "FILE_NAME,RECORD_COUNT\nKNOTE.txt,999999\n";
+    fs::write(project.path("extract/MANIFEST.csv"), manifest).unwrap();
+    project.edit("slipway.toml", |text| text.replace("[target]", "manifest = \"MANIFEST.csv\"\n[target]"));
+    edit_text(&project, "KNOTE.txt", |text| {
+        let trailer = text.lines().last().unwrap().to_owned();
+        text.replace(&trailer, "TRL|00999999")
+    });
+    let told = build(&[]);
+    assert_eq!(told.lines().filter(|line| line.starts_with("blocked") && line.contains("KNOTE")).count(), 2, "{told}");
+    let told = build(&["--waive", "KNOTE.txt:records", "--reason", "told by the sender"]);
+    assert!(!told.lines().any(|line| line.starts_with("blocked") && line.contains("KNOTE")), "{told}");
+}
+
+/// A number as the sample writes it, `1.234,56-`, in pence.
+fn pence(text: &str) -> Option<i64> {
+    let (digits, sign) = text.strip_suffix('-').map_or((text, 1), |digits| (digits, -1));
+    let (pounds, rest) = digits.split_once(',')?;
+    Some(sign * (pounds.replace('.', "").parse::<i64>().ok()? * 100 + rest.parse::<i64>().ok()?))
+}
+
+#[test]
+fn debits_and_credits_balance_to_the_penny_however_they_are_written() {
+    let project = kestrel("http://127.0.0.1:9");
+    project.run(1, &["build", "--quiet"]);
+    project.run(0, &["reconcile", "--quiet"]);
+    let lookup = fs::read_to_string(project.path("mapping/lookups/transaction.csv")).unwrap();
+    let types: std::collections::BTreeMap<&str, &str> = lookup
+        .lines()
+        .filter_map(|line| line.split_once(','))
+        .map(|(code, rest)| (code, rest.split(',').next().unwrap()))
+        .collect();
+    // (list, type, sign) → pence, as the file has them: one column takes, the other gives.
+    let mut sums = std::collections::BTreeMap::<(&str, &str, i64), i64>::new();
+    let bookings = fs::read(project.path("extract/KFICA.txt")).unwrap();
+    let bookings = String::from_utf8_lossy(&bookings).into_owned();
+    for line in bookings.lines().filter(|line| line.starts_with("85|")) {
+        let cells: Vec<&str> = line.split('|').collect();
+        let amount = |text: &str| if text.is_empty() { Some(0) } else { pence(text) };
+        let (Some(debit), Some(credit)) = (amount(cells[7]), amount(cells[8])) else { continue };
+        // Both at once is a defect, and no amount.
+        if debit != 0 && credit != 0 {
+            continue;
+        }
+        let variant = types.get(cells[4]).copied().unwrap_or_default();
+        let given = if ["PAYMENT", "CREDIT"].contains(&variant) { credit - debit } else { debit - credit };
+        let list = if cells[6] == "C" { "current" } else { "historical" };
+        *sums.entry((list, variant, given.signum())).or_default() += given;
+    }
+    sums.retain(|(_, _, sign), _| *sign != 0);
+    assert!(sums.len() >= 9, "{sums:?}");
+    for ((list, variant, sign), pence) in sums {
+        let told = project.column(&format!(
+            "SELECT sum(pence) || '' FROM v_money WHERE stage = 'source' AND field = 'amount' \
+             AND entity = 'ledgers.{list}_statement_transactions' AND variant = '{variant}' AND sign = {sign}"
+        ));
+        assert_eq!(told, [pence.to_string()], "{list} {variant} {sign}");
+    }
+    // Balances, whose sign stands behind them.
+    let accounts = String::from_utf8_lossy(&fs::read(project.path("extract/KPART.txt")).unwrap()).into_owned();
+    let accounts = accounts.lines().filter(|line| line.starts_with("10|"));
+    let balances: i64 = accounts.filter_map(|line| pence(line.split('|').nth(10).unwrap())).sum();
+    let told = "SELECT sum(pence) || '' FROM v_money WHERE stage = 'source' AND field = 'transfer_balance'";
+    assert_eq!(project.column(told), [balances.to_string()]);
+}
+
+#[test]
 fn a_reading_between_two_installations_is_told_with_both() {
     let project = kestrel("http://127.0.0.1:9");
     project.build(1);

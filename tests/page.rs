@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support;
+use slipway::sandbox::{self, Chosen, Faults, SandboxOptions};
+
+use crate::support::{self, Project};
+use crate::trace::give_an_extension;
 
 /// Runs before the page: notes what goes wrong.
 const WATCH: &str = r#"<script>
@@ -22,7 +26,7 @@ const USE: &str = r##"<script>
 const shown = () => [...document.querySelectorAll("#needing tbody tr")].filter(row => !row.hidden);
 const type = text => { find.value = text; find.dispatchEvent(new Event("input")); };
 const find = document.getElementById("find");
-const report = {};
+window.report = {};
 report.rows = shown().length;
 const first = shown()[0].cells[0].textContent.trim();
 type(first);
@@ -49,6 +53,11 @@ type("");
 document.querySelector("#needing a[href^='#cause-']").click();
 report.hash = location.hash;
 report.target = document.querySelector(":target")?.id ?? "";
+</script>"##;
+
+/// Runs last: looks at the page as it is, and writes down what was seen.
+const LOOK: &str = r#"<script>
+window.report ??= {};
 report.links = [...document.querySelectorAll("a")].filter(link => !document.getElementById(link.hash.slice(1))).map(link => link.outerHTML);
 const ids = [...document.querySelectorAll("[id]")].map(element => element.id);
 report.twice = ids.filter((id, at) => ids.indexOf(id) !== at);
@@ -63,7 +72,7 @@ const told = document.createElement("pre");
 told.id = "told";
 told.textContent = JSON.stringify(report);
 document.body.append(told);
-</script>"##;
+</script>"#;
 
 /// A frame as wide as a telephone, with the page in it: headless windows are never that narrow.
 const PHONE: &str = r#"<!doctype html><meta charset="utf-8"><iframe id="phone" width="360" height="800" style="border:0"></iframe>
@@ -126,18 +135,103 @@ fn page(folder: &Path) -> String {
     fs::read_to_string(folder.join("kept/reports/report.html")).unwrap()
 }
 
+/// Opens `page`, runs `using` in it, looks whether it is as every page must be, also on a telephone, and gives what was seen.
+fn sound(browser: &str, folder: &Path, page: &str, using: &str) -> Value {
+    let behind = format!("{using}{LOOK}</body>");
+    let probed = page.replacen("</title>", &format!("</title>{WATCH}"), 1).replacen("</body>", &behind, 1);
+    let (told, console) = open(browser, folder, &probed);
+    assert_eq!(console, [] as [&str; 0]);
+    for nothing in ["wrong", "resources", "links", "twice"] {
+        assert_eq!(told[nothing], serde_json::json!([]), "{nothing}");
+    }
+    assert_eq!((&told["tables"], &told["unlabelled"], &told["charts"]), (&0.into(), &0.into(), &4.into()));
+    assert_eq!(told["skip"], "#content");
+    assert!(told["width"][0].as_u64() <= told["width"][1].as_u64(), "wider than its window: {}", told["width"]);
+
+    let narrow = PHONE.replace("PAGE", &serde_json::to_string(&page).unwrap().replace("</script", "<\\/script"));
+    let (phone, console) = open(browser, folder, &narrow);
+    assert_eq!(console, [] as [&str; 0]);
+    assert!(phone["width"][0].as_u64().is_some_and(|width| width <= 360), "{phone:#}");
+    assert_eq!(phone["width"][1], 360);
+    assert_eq!(phone["wide"], serde_json::json!([]), "these are cut off on a telephone");
+    told
+}
+
+/// The page of a bad night: a wave with accounts that failed, that were refused and that somebody else had imported, the
+/// project's own word on rules, a changed extract after it, held against the night before, and with another ledger.
+fn page_of_a_bad_night() -> String {
+    let one_in = |n| Chosen { one_in: NonZeroU32::new(n), numbers: [].into() };
+    let faults = Faults { errored: one_in(10), imported: one_in(20), ..Faults::default() };
+    let sandbox = sandbox::start(SandboxOptions { faults, ..SandboxOptions::default() }).unwrap();
+    let project = Project::new("mappings/tentacle", "samples/tentacle");
+    project.settings("run_date = \"manifest\"\nmanifest = \"MANIFEST.csv\"", &sandbox.url);
+    let rules = "[rules]\nphone-valid = \"off\"\nsupply-point-in-two-accounts = \"warning\"\n";
+    project.edit("slipway.toml", |text| text + rules);
+    give_an_extension(&project);
+    let accounts = fs::read_to_string(project.path("extract/accounts.csv")).unwrap();
+    let numbers: String =
+        accounts.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned() + "\n").collect();
+    fs::write(project.path("wave.txt"), numbers).unwrap();
+    let fast = ["--quiet", "--set", "limits.rate=5000/s", "--set", "follow.every=20ms", "--set", "stop.rejected=90%"];
+    let run = [&["run", "--wave", "night-1=wave.txt", "--set", "stop.failed=90%"], &fast[..]].concat();
+    project.run(1, &run);
+    project.run(0, &["backup", "before.sqlite"]);
+    // A night later, the extract says less of its accounts.
+    project.edit("extract/metadata.csv", |text| {
+        text.lines().enumerate().filter(|(at, _)| at % 2 == 0).map(|(_, line)| line.to_owned() + "\n").collect()
+    });
+    project.settings_without_manifest();
+    project.run(1, &["build", "--quiet", "--wave", "night-1"]);
+    project.run(0, &["reconcile", "--quiet", "--target"]);
+    project.run(0, &["report", "--html", "r.html", "--against", "before.sqlite", "--with", "before.sqlite"]);
+    fs::read_to_string(project.path("r.html")).unwrap()
+}
+
+#[test]
+fn the_page_of_a_bad_night_has_every_part_and_works_too() {
+    let Some(browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let page = page_of_a_bad_night();
+    sound(&browser, folder.path(), &page, "");
+    for part in [
+        "thresholds",
+        "funnel",
+        "changes",
+        "against",
+        "together",
+        "money",
+        "identities",
+        "causes",
+        "rules",
+        "requests",
+        "waves",
+        "foreign",
+        "accounts",
+        "records",
+        "files",
+        "runs",
+    ] {
+        assert!(page.contains(&format!("id=\"{part}\"")), "no part `{part}`");
+    }
+    for told in [
+        "No go",
+        "guard is down",
+        "errors for which the target refused accounts",
+        "were imported by somebody else; they are outside",
+        "accounts changed in the extract after the target took them",
+        ">night-1<",
+        "are in both",
+    ] {
+        assert!(page.contains(told), "the page does not tell: {told}");
+    }
+}
+
 #[test]
 fn the_page_works_in_a_browser_and_asks_nobody_for_anything() {
     let Some(browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
     let page = page(folder.path());
-    let probed =
-        page.replacen("</title>", &format!("</title>{WATCH}"), 1).replacen("</body>", &format!("{USE}</body>"), 1);
-    let (told, console) = open(&browser, folder.path(), &probed);
-    assert_eq!(console, [] as [&str; 0]);
-    assert_eq!(told["wrong"], serde_json::json!([]), "{told:#}");
-    assert_eq!(told["resources"], serde_json::json!([]), "the page asked for something");
-
+    let told = sound(&browser, folder.path(), &page, USE);
     let rows = told["rows"].as_u64().unwrap();
     assert!(rows > 5, "{told:#}");
     assert_eq!(told["searched"], serde_json::json!([told["first"]]));
@@ -153,19 +247,6 @@ fn the_page_works_in_a_browser_and_asks_nobody_for_anything() {
     assert_eq!(told["of_cause"][0], told["of_cause"][1]);
     assert!((1..rows).contains(&told["of_cause"][2].as_u64().unwrap()), "{told:#}");
     assert_eq!(told["hash"], format!("#{}", told["target"].as_str().unwrap()));
-    for nothing in ["links", "twice"] {
-        assert_eq!(told[nothing], serde_json::json!([]), "{nothing}");
-    }
-    assert_eq!((&told["tables"], &told["unlabelled"], &told["charts"]), (&0.into(), &0.into(), &4.into()));
-    assert_eq!(told["skip"], "#content");
-    assert!(told["width"][0].as_u64() <= told["width"][1].as_u64(), "wider than its window: {}", told["width"]);
-
-    let narrow = PHONE.replace("PAGE", &serde_json::to_string(&page).unwrap().replace("</script", "<\\/script"));
-    let (told, console) = open(&browser, folder.path(), &narrow);
-    assert_eq!(console, [] as [&str; 0]);
-    assert!(told["width"][0].as_u64().is_some_and(|width| width <= 360), "{told:#}");
-    assert_eq!(told["width"][1], 360);
-    assert_eq!(told["wide"], serde_json::json!([]), "these are cut off on a telephone");
 }
 
 #[test]

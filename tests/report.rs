@@ -98,7 +98,19 @@ fn tables_are_whole_typed_and_no_formulas() {
 
     let parts = workbook(&project.path("r.xlsx"));
     let names = &parts["xl/workbook.xml"];
-    for name in ["thresholds", "funnel", "accounts", "findings", "error_clusters", "identities", "money", "runs"] {
+    for name in [
+        "thresholds",
+        "funnel",
+        "accounts",
+        "findings",
+        "error_clusters",
+        "identities",
+        "money",
+        "runs",
+        "rule_agreement",
+        "missed_refusals",
+        "rule_overrides",
+    ] {
         assert!(names.contains(&format!("name=\"{name}\"")), "no sheet `{name}`");
     }
     let sheets: Vec<_> = parts.iter().filter(|(name, _)| name.starts_with("xl/worksheets/sheet")).collect();
@@ -109,6 +121,54 @@ fn tables_are_whole_typed_and_no_formulas() {
     }
     let (_, accounts) = parts.iter().find(|(_, sheet)| sheet.contains("=HYPERLINK")).unwrap();
     assert!(accounts.contains("t=\"inlineStr\"") && accounts.contains("<v>"), "texts are texts, numbers are numbers");
+}
+
+#[test]
+fn what_the_target_or_a_name_says_is_no_formula_in_any_table() {
+    let project = built();
+    project.edit("slipway.toml", |text| text + "[rules]\nphone-valid = \"notice\"\n");
+    fs::write(project.path("wave.txt"), project.column("SELECT external_account_number FROM v_accounts").join("\n"))
+        .unwrap();
+    project.run(1, &["build", "--quiet", "--wave", "@night=wave.txt"]);
+    let ledger = project.ledger();
+    let account = "(SELECT min(id) FROM account)";
+    for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+        ledger
+            .execute(
+                &format!(
+                    "INSERT INTO finding (account, source, severity, code, path, field, message) \
+                     VALUES ({account}, 'remote', 'error', ?1, ?1, ?1, ?1)"
+                ),
+                [formula],
+            )
+            .unwrap();
+    }
+    ledger.execute(&format!("UPDATE account SET state = 'refused', number = '=2' WHERE id = {account}"), []).unwrap();
+    project.run(0, &["report", "--xlsx", "r.xlsx", "--csv", "tables"]);
+    let mut defused = 0;
+    for table in fs::read_dir(project.path("tables")).unwrap() {
+        let path = table.unwrap().path();
+        for row in csv_table(&path) {
+            for (column, cell) in row {
+                let is_number = cell.parse::<i64>().is_ok();
+                let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+                assert!(is_number || !is_formula, "{}: {column}: {cell}", path.display());
+                defused += usize::from(cell.starts_with('\''));
+            }
+        }
+    }
+    assert!(defused > 40, "{defused}");
+    let missed = csv_table(&project.path("tables/missed_refusals.csv"));
+    assert_eq!(missed.len(), 6);
+    assert!(missed.iter().all(|row| row["code"].starts_with('\'') && row["example_account"] == "'=2"), "{missed:?}");
+    let overrides = csv_table(&project.path("tables/rule_overrides.csv"));
+    assert_eq!((&*overrides[0]["rule"], &*overrides[0]["severity"]), ("phone-valid", "notice"));
+    assert_eq!(overrides[0]["guard_is_down"], "0");
+    let agreement = csv_table(&project.path("tables/rule_agreement.csv"));
+    assert_eq!((&*agreement[0]["accounts_refused"], &*agreement[0]["refusals"]), ("1", "6"));
+    for (name, part) in workbook(&project.path("r.xlsx")) {
+        assert!(!part.contains("<f>"), "{name} has a formula");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::extract::control::Comparison;
 use crate::extract::manifest::Manifest;
 use crate::finding::{Cell, Finding, Severity};
 use crate::ledger::control::{ControlTotal, Waiver};
@@ -70,14 +71,25 @@ pub(super) fn compare(manifest: &Manifest, stage: &Stage) -> Vec<Promise> {
     promises
 }
 
-/// A control record of `file` that is not kept, the file's how-manieth: it is waived as `FILE:trailer`, the second as
-/// `FILE:trailer 2`. What was promised and what was read stands in the message.
-pub(super) fn broken(file: &str, times: u32, finding: Finding) -> Promise {
-    let total = if times == 1 { "trailer".to_owned() } else { format!("trailer {times}") };
-    let (promised, origin) = (finding.message.clone(), "trailer".to_owned());
-    let file = file.to_owned();
-    let total = ControlTotal { file, origin, total, promised, counted: None, agrees: false, waived: None };
-    Promise { total: Some(total), finding: Some(finding) }
+/// What a control record of `file` promises: `records` or a column as with a manifest, or `trailer` where there is
+/// nothing to count. `names` are those given so far: several of one name are told apart as `trailer 2`.
+pub(super) fn of_control(file: &Arc<str>, told: Comparison, names: &mut BTreeMap<(Arc<str>, String), u32>) -> Promise {
+    let Comparison { line, total, disagreement } = told;
+    let agrees = disagreement.is_none();
+    let finding = disagreement.map(|message| Finding {
+        cells: vec![Cell { file: file.clone(), record: 0, line: line + 1, column: None }],
+        ..finding(Severity::Error, format!("{file}: {message}"))
+    });
+    let (name, promised, counted) = match total {
+        Some(total) => (total.name, total.promised, total.counted),
+        None => ("trailer".into(), finding.as_ref().map_or_else(String::new, |told| told.message.clone()), None),
+    };
+    let times = names.entry((file.clone(), name.clone())).or_default();
+    *times += 1;
+    let total = if *times == 1 { name } else { format!("{name} {times}") };
+    let (file, origin) = (file.to_string(), "trailer".to_owned());
+    let total = ControlTotal { file, origin, total, promised, counted, agrees, waived: None };
+    Promise { total: Some(total), finding }
 }
 
 /// A line of the manifest.
@@ -187,8 +199,12 @@ pub(super) fn waive(
             reason: reason.to_owned(),
         };
         let before = known.iter().find(|known| Waiver { reason: reason.to_owned(), ..(*known).clone() } == waiver);
-        let reason = if unused.remove(name.as_str()) {
-            anew.push(waiver.clone());
+        // A manifest and a trailer may promise the same, and are waived alike.
+        let reason = if names.contains(&name) {
+            unused.remove(name.as_str());
+            if !anew.contains(&waiver) {
+                anew.push(waiver.clone());
+            }
             waiver.reason
         } else if let Some(before) = before {
             before.reason.clone()

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use chrono::NaiveDate;
 use rayon::prelude::*;
@@ -92,21 +91,15 @@ impl Extract {
     /// What the sender promised of the files, and what became of it.
     pub(super) fn promises(&self, stage: &Stage) -> Vec<Promise> {
         let promises = self.manifest.as_ref().map(|manifest| control_totals::compare(manifest, stage));
-        let control = Self::check_control(stage).into_iter();
-        let mut of_file: BTreeMap<Arc<str>, u32> = BTreeMap::new();
-        let control = control.map(|finding| {
-            let file = finding.cells[0].file.clone();
-            let times = of_file.entry(file.clone()).or_default();
-            *times += 1;
-            control_totals::broken(&file, *times, finding)
-        });
+        let control = Self::compare_control(stage);
         let empty = self.empty_files().into_iter().map(|finding| Promise { total: None, finding: Some(finding) });
         promises.into_iter().flatten().chain(control).chain(empty).collect()
     }
 
-    /// What the files say of themselves in control records, and is not so.
-    pub(super) fn check_control(stage: &Stage) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    /// What the files say of themselves in control records, held against what was read.
+    fn compare_control(stage: &Stage) -> Vec<Promise> {
+        let mut promises = Vec::new();
+        let mut names = BTreeMap::new();
         // Tables with records of their own, rather than rows made of another's.
         let tables = stage.plan.tables.iter().zip(&stage.tables).filter(|(plan, _)| plan.of.is_none());
         for (plan, files) in tables.map(|(plan, table)| (plan, &table.files)) {
@@ -114,21 +107,11 @@ impl Extract {
             let Some(control) = &reshape.control else { continue };
             let counts = reshape.types.as_ref().is_none_or(|types| types.takes_rest);
             for file in files {
-                let told = file.totals.disagreements(control, &reshape.style, counts);
-                findings.extend(told.into_iter().map(|told| {
-                    let name = &file.source.name;
-                    let cell = Cell { file: name.clone(), record: 0, line: told.line + 1, column: None };
-                    Finding {
-                        code: "control_total_mismatch".into(),
-                        severity: Severity::Error,
-                        path: String::new(),
-                        message: format!("{name}: {}", told.message),
-                        cells: vec![cell],
-                    }
-                }));
+                let told = file.totals.compare(control, &reshape.style, counts).into_iter();
+                promises.extend(told.map(|told| control_totals::of_control(&file.source.name, told, &mut names)));
             }
         }
-        findings
+        promises
     }
 
     /// Files without a single byte: more often a copy that failed than a table without records.

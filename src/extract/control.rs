@@ -45,13 +45,33 @@ pub struct Sum {
 /// Digits after the point of a sum: as many as a number may have.
 const PLACES: u32 = 15;
 
-/// What a control record says and what was read instead.
+/// What a control record says, held against what was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disagreement {
+pub struct Comparison {
     /// The line of the control record, or of what stands where one should, counted from 0.
     pub line: u64,
-    /// What was promised and what was found.
-    pub message: String,
+    /// The total that was compared; none: there is no control record in its place, or it holds no number.
+    pub total: Option<Total>,
+    /// What was promised and what was found; none: it agrees.
+    pub disagreement: Option<String>,
+}
+
+/// A total as it was promised, and as it was counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// `records`, or the column that is summed.
+    pub name: String,
+    /// A decimal.
+    pub promised: String,
+    /// A decimal; none: the column has cells that are no numbers.
+    pub counted: Option<String>,
+}
+
+impl Comparison {
+    /// Something that is not as it should be and can't be counted.
+    fn not_so(line: u64, message: String) -> Self {
+        Self { line, total: None, disagreement: Some(message) }
+    }
 }
 
 impl Sum {
@@ -103,9 +123,10 @@ impl Totals {
         }
     }
 
-    /// Where the file is not what `control` says; `counts`: whether its records are counted here, and not elsewhere.
+    /// The totals that `control` promises, and where the file is not what it says; `counts`: whether its records are
+    /// counted here, and not elsewhere.
     #[must_use]
-    pub fn disagreements(&self, control: &Control, style: &NumberStyle, counts: bool) -> Vec<Disagreement> {
+    pub fn compare(&self, control: &Control, style: &NumberStyle, counts: bool) -> Vec<Comparison> {
         let mut found = Vec::new();
         let last_line = self.controls.iter().map(|control| control.line).chain(self.last_line).max().unwrap_or(0);
         let of = |wanted: bool| self.controls.iter().filter(move |control| control.is_trailer == wanted);
@@ -128,66 +149,52 @@ impl Totals {
                 let message = format!(
                     "the file does not {what}, one record that begins with {name}: it is cut short, or two files in one"
                 );
-                found.push(Disagreement { line: place.unwrap_or(line), message });
+                found.push(Comparison::not_so(place.unwrap_or(line), message));
             }
         }
         if let Some(trailer) = of(true).next_back() {
-            let mut compare = |promised: Option<Disagreement>| found.extend(promised);
             if counts && let Some(at) = control.count {
-                compare(self.compare_count(trailer, at));
+                found.push(self.compare_count(trailer, at));
             }
             for (sum, told) in self.sums.iter().zip(&control.sums) {
-                compare(compare_sum(trailer, (told.at, &told.column), sum, style));
+                found.push(compare_sum(trailer, (told.at, &told.column), sum, style));
             }
         }
         found
     }
 
-    fn compare_count(&self, trailer: &ControlRecord, at: usize) -> Option<Disagreement> {
+    fn compare_count(&self, trailer: &ControlRecord, at: usize) -> Comparison {
         let text = trailer.cells.get(at - 1).map_or("", |cell| cell.trim());
-        match text.parse::<u64>() {
-            Ok(count) => disagreement(trailer, count, self.records, "records"),
-            Err(_) => Some(unreadable(trailer, at, "a number of records")),
-        }
+        let Ok(promised) = text.parse::<u64>() else { return unreadable(trailer, at, "a number of records") };
+        let read = self.records;
+        let total = Total { name: "records".into(), promised: promised.to_string(), counted: Some(read.to_string()) };
+        let disagreement =
+            (promised != read).then(|| format!("the trailer promises {promised} records, and {read} were read"));
+        Comparison { line: trailer.line, total: Some(total), disagreement }
     }
 }
 
-fn compare_sum(
-    trailer: &ControlRecord,
-    (at, column): (usize, &str),
-    sum: &Sum,
-    style: &NumberStyle,
-) -> Option<Disagreement> {
+fn compare_sum(trailer: &ControlRecord, (at, column): (usize, &str), sum: &Sum, style: &NumberStyle) -> Comparison {
     let text = trailer.cells.get(at - 1).map_or("", |cell| cell.trim());
-    let Some(promised) = exact(text.as_bytes(), style) else {
-        return Some(unreadable(trailer, at, "a sum"));
-    };
+    let Some(promised) = exact(text.as_bytes(), style) else { return unreadable(trailer, at, "a sum") };
     let what = format!("the sum of {column}");
-    if sum.unreadable > 0 {
-        let message = format!("{what} cannot be told: {} cells of the column are no numbers", sum.unreadable);
-        return Some(Disagreement { line: trailer.line, message });
-    }
-    if promised == sum.unscaled {
-        return None;
-    }
-    let message = format!(
-        "the trailer promises {} as {what}, and {} was read: {} is missing or too much",
-        written(promised),
-        written(sum.unscaled),
-        written((promised - sum.unscaled).abs())
-    );
-    Some(Disagreement { line: trailer.line, message })
+    let counted = (sum.unreadable == 0).then_some(sum.unscaled);
+    let disagreement = match counted {
+        None => Some(format!("{what} cannot be told: {} cells of the column are no numbers", sum.unreadable)),
+        Some(counted) if counted == promised => None,
+        Some(counted) => Some(format!(
+            "the trailer promises {} as {what}, and {} was read: {} is missing or too much",
+            written(promised),
+            written(counted),
+            written((promised - counted).abs())
+        )),
+    };
+    let total = Total { name: column.to_owned(), promised: written(promised), counted: counted.map(written) };
+    Comparison { line: trailer.line, total: Some(total), disagreement }
 }
 
-fn disagreement(trailer: &ControlRecord, promised: u64, read: u64, what: &str) -> Option<Disagreement> {
-    (promised != read).then(|| Disagreement {
-        line: trailer.line,
-        message: format!("the trailer promises {promised} {what}, and {read} were read"),
-    })
-}
-
-fn unreadable(trailer: &ControlRecord, at: usize, what: &str) -> Disagreement {
-    Disagreement { line: trailer.line, message: format!("cell {at} of the trailer is not {what}") }
+fn unreadable(trailer: &ControlRecord, at: usize, what: &str) -> Comparison {
+    Comparison::not_so(trailer.line, format!("cell {at} of the trailer is not {what}"))
 }
 
 #[cfg(test)]
@@ -221,13 +228,22 @@ mod tests {
     }
 
     fn told(totals: &Totals) -> Vec<(u64, String)> {
-        let told = totals.disagreements(&control(), &NumberStyle::default(), true);
-        told.into_iter().map(|told| (told.line + 1, told.message)).collect()
+        let told = totals.compare(&control(), &NumberStyle::default(), true);
+        told.into_iter().filter_map(|told| Some((told.line + 1, told.disagreement?))).collect()
     }
 
     #[test]
     fn a_file_that_is_as_its_trailer_says_is_left_alone() {
-        assert_eq!(told(&totals(&["1.10", "-0.1", ""], &["TRL", "3", "1"])), []);
+        let totals = totals(&["1.10", "-0.1", ""], &["TRL", "3", "1"]);
+        assert_eq!(told(&totals), []);
+        let compared = totals.compare(&control(), &NumberStyle::default(), true);
+        let compared: Vec<_> = compared.into_iter().filter_map(|compared| compared.total).collect();
+        let total = |name: &str, promised: &str, counted: &str| Total {
+            name: name.into(),
+            promised: promised.into(),
+            counted: Some(counted.into()),
+        };
+        assert_eq!(compared, [total("records", "3", "3"), total("AMOUNT", "1.00", "1.00")]);
     }
 
     #[test]

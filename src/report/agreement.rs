@@ -9,8 +9,8 @@ use crate::ledger::agreement::{Agreement, OverrideRow};
 use crate::ledger::{Ledger, LedgerError};
 use crate::rules::overrides::is_guard;
 
-/// How many kinds of misses a report lists.
-const MISSES_LISTED: usize = 100;
+/// How many kinds of misses a report lists; a kind is a code at a path, so there are not many.
+const MISSES_LISTED: usize = 1000;
 
 /// The rules' part of a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -25,7 +25,7 @@ pub struct RulesPart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Overridden {
     #[serde(flatten)]
-    row: OverrideRow,
+    pub(super) row: OverrideRow,
     /// The rule guards against billing a household twice, and is not an error any more.
     pub guard_is_down: bool,
 }

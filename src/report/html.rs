@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use crate::ledger::night::MoneyRow;
@@ -99,6 +99,7 @@ impl RunReport {
             templates.add_filter("gbp", words::pounds);
             templates.add_filter("when", words::when);
             templates.add_filter("cut", cut);
+            templates.add_filter("breaks", breaks);
             templates.add_filter("fixed", |number: f64, places: usize| format!("{number:.places$}"));
             templates.add_function("percent", words::percent);
             for (name, template) in TEMPLATES {
@@ -153,9 +154,35 @@ fn cut(text: &str) -> String {
     }
 }
 
+/// A name of code, escaped, that a line may break behind each of its parts, and nowhere else.
+fn breaks(name: &str) -> Value {
+    let mut broken = String::with_capacity(name.len() + 16);
+    for part in name.split_inclusive(['.', '_', ':']) {
+        if !broken.is_empty() {
+            broken.push_str("<wbr>");
+        }
+        for letter in part.chars() {
+            match letter {
+                '&' => broken.push_str("&amp;"),
+                '<' => broken.push_str("&lt;"),
+                '>' => broken.push_str("&gt;"),
+                '"' => broken.push_str("&quot;"),
+                letter => broken.push(letter),
+            }
+        }
+    }
+    Value::from_safe_string(broken)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_break_behind_their_parts_and_are_escaped() {
+        assert_eq!(breaks("a_b.<c>&").to_string(), "a_<wbr>b.<wbr>&lt;c&gt;&amp;");
+        assert!(breaks("x").is_safe());
+    }
 
     #[test]
     fn long_messages_are_cut() {

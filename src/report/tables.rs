@@ -111,6 +111,42 @@ impl RunReport {
             self.exchanges
                 .iter()
                 .map(|row| vec![text(&row.kind), text(&row.outcome), number(row.exchanges), number(row.longest_ms)]),
+        )?;
+        self.write_rule_tables(sink)
+    }
+
+    fn write_rule_tables(&self, sink: &mut dyn TableSink) -> io::Result<()> {
+        let text = Field::Text;
+        let number = |count: u64| Field::Integer(count as i64);
+        let agreement = &self.rules.agreement;
+        let of = [agreement.accounts, agreement.accounts_caught, agreement.refusals, agreement.caught];
+        let columns = ["accounts_refused", "accounts_caught", "refusals", "refusals_caught"];
+        table(sink, "rule_agreement", &columns, [of.map(number).to_vec()].into_iter())?;
+        let columns =
+            ["code", "path", "accounts", "refusals", "example_supplier", "example_account", "example_path", "message"];
+        table(
+            sink,
+            "missed_refusals",
+            &columns,
+            agreement.misses.iter().map(|miss| {
+                let example = [&miss.example_supplier, &miss.example_account, &miss.example_path, &miss.message];
+                let counts = [number(miss.accounts), number(miss.refusals)];
+                [text(&miss.code), text(&miss.path)]
+                    .into_iter()
+                    .chain(counts)
+                    .chain(example.map(|cell| text(cell)))
+                    .collect()
+            }),
+        )?;
+        table(
+            sink,
+            "rule_overrides",
+            &["rule", "severity", "accounts", "guard_is_down"],
+            self.rules.overrides.iter().map(|overridden| {
+                let row = &overridden.row;
+                let down = Field::Integer(overridden.guard_is_down.into());
+                vec![text(&row.rule), text(&row.severity), number(row.accounts), down]
+            }),
         )
     }
 }

@@ -1,4 +1,5 @@
 use crate::ledger::State;
+use crate::ledger::agreement::{Agreement, MissRow, OverrideRow};
 use crate::ledger::read::{FileRow, IdentityRow, RunRow};
 use crate::ledger::report::{AttentionRow, CauseRow, ExchangeCountRow};
 
@@ -75,7 +76,28 @@ fn report() -> RunReport {
             ],
         },
         homeless: Listed { total: 1, first: vec![cause("local", Some(("accounts.csv", 4, "ACCOUNT_NO")))] },
-        rules: RulesPart::default(),
+        rules: RulesPart {
+            agreement: Agreement {
+                accounts: 2,
+                accounts_caught: 1,
+                refusals: 3,
+                caught: 2,
+                misses: vec![MissRow {
+                    code: "tpr_not_found".into(),
+                    path: "supply_addresses.meter_points.tpr".into(),
+                    refusals: 1,
+                    accounts: 1,
+                    example_supplier: "TENTACLE_ENERGY".into(),
+                    example_account: "A-1".into(),
+                    example_path: "supply_addresses.0.meter_points.3.tpr".into(),
+                    message: "told <by> the target".into(),
+                }],
+            },
+            overrides: vec![
+                OverrideRow { rule: "supply-point-in-two-accounts".into(), severity: "warning".into(), accounts: 4 }
+                    .into(),
+            ],
+        },
         exchanges: vec![ExchangeCountRow {
             kind: "create".into(),
             outcome: "scheduled".into(),

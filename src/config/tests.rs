@@ -172,8 +172,11 @@ fn a_create_is_not_taken_for_lost_sooner_than_a_request_may_take() {
     for settle in ["limits.settle=90s", "limits.settle=2m"] {
         assert!(resolve(LEAST, &[], &[&elsewhere[..], &[settle]].concat()).is_ok(), "{settle}");
     }
-    let here = ["target.url=http://127.0.0.1:1", "limits.settle=1s"];
-    assert!(resolve(LEAST, &[], &here).is_ok(), "a sandbox");
+    for environment in ["loopback", "production"] {
+        let environment = format!("target.environment={environment}");
+        let here = ["target.url=http://127.0.0.1:1", "limits.settle=1s", environment.as_str()];
+        assert!(resolve(LEAST, &[], &here).is_ok(), "a sandbox, whatever it stands for");
+    }
 }
 
 #[test]

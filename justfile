@@ -20,8 +20,7 @@ ci:
 
 # Build 100,000 synthetic accounts, timed; beside its peers too, where the comparison kit lies beside the checkout
 bench:
-    cargo build --release && rm -rf target/bench && target/release/slipway generate --quiet --accounts 100000 --out target/bench/extract && time tests/bench/build.sh target/bench/extract target/bench/payloads.ndjson
-    test ! -e ../shared/bench/measure.py || (python3 ../shared/bench/make_extracts.py --accounts 100000 --seed 1 --out target/bench/peers && python3 ../shared/bench/measure.py --in target/bench/peers --work target/bench --repeat 1 --program 'tests/bench/build.sh {in} {out}')
+    tests/bench/bench.sh
 
 # The share of the rules in a build's wall time, on 100,000 synthetic accounts or on an extract of the sample's layout
 bench-checks extract="":

@@ -10,7 +10,7 @@ use slipway::sandbox::{self, SandboxOptions};
 use crate::support::{Project, repository, text};
 
 /// The sample as a project that sends to `url`.
-fn kestrel(url: &str) -> Project {
+pub(crate) fn kestrel(url: &str) -> Project {
     let project = Project::new("mappings/kestrel", "samples/kestrel");
     project.settings("run_date = \"2026-07-01\"", url);
     project.edit("slipway.toml", |text| text.replace("TENTACLE_ENERGY", "KESTREL"));

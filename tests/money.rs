@@ -10,11 +10,12 @@ use serde_json::Value;
 
 use slipway::sandbox::{self, Chosen, Faults, RunningSandbox, SandboxOptions};
 
-use crate::support::{Project, text};
+use crate::support::{Project, repository, text};
+use crate::tamper::{counted, promise};
 
 /// A project whose sample has been sent to a sandbox, all of it.
-struct Sent {
-    project: Project,
+pub(crate) struct Sent {
+    pub(crate) project: Project,
     sandbox: RunningSandbox,
 }
 
@@ -24,15 +25,21 @@ impl Sent {
     }
 
     fn with(faults: Faults) -> Self {
+        Self::after(faults, |_| {})
+    }
+
+    /// The sample after `change`.
+    pub(crate) fn after(faults: Faults, change: impl FnOnce(&Project)) -> Self {
         let sandbox = sandbox::start(SandboxOptions { faults, ..SandboxOptions::default() }).unwrap();
         let project = Project::new("mappings/tentacle", "samples/tentacle");
         project.settings("run_date = \"manifest\"\nmanifest = \"MANIFEST.csv\"", &sandbox.url);
+        change(&project);
         let sent = Self { project, sandbox };
         sent.run(1, &["run"]);
         sent
     }
 
-    fn run(&self, code: i32, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, code: i32, arguments: &[&str]) -> String {
         let settings = [
             "--quiet",
             "--set",
@@ -57,7 +64,7 @@ impl Sent {
     }
 
     /// Changes the ledger behind its back, and gives what `reconcile` says is open; then puts it back.
-    fn tamper(&self, sql: &str) -> Vec<String> {
+    pub(crate) fn tamper(&self, sql: &str) -> Vec<String> {
         let before = self.backup();
         let ledger = self.project.ledger();
         ledger.pragma_update(None, "foreign_keys", false).unwrap();
@@ -77,16 +84,14 @@ impl Sent {
 }
 
 /// The pence of the query's single number.
-fn number(ledger: &Connection, sql: &str) -> i64 {
+pub(crate) fn number(ledger: &Connection, sql: &str) -> i64 {
     ledger.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).unwrap().unwrap_or_default()
 }
 
-#[test]
-fn every_penny_of_the_sample_is_processed_or_listed() {
-    let sent = Sent::new();
-    let ledger = sent.project.ledger();
-    // What the cells say, read here by another program's own means.
-    let lookup = fs::read_to_string(sent.project.path("mapping/lookups/transaction.csv")).unwrap();
+/// What the cells of the sample's transactions say, read by another program's own means: list, type and sign → how many
+/// amounts, and their pence. The transactions `but` are left out, and what is no amount.
+pub(crate) fn cells_of_the_sample(but: &[&str]) -> BTreeMap<(String, String, i64), (i64, i64)> {
+    let lookup = fs::read_to_string(repository().join("mappings/tentacle/lookups/transaction.csv")).unwrap();
     let types: BTreeMap<&str, &str> = lookup
         .lines()
         .skip(1)
@@ -95,16 +100,28 @@ fn every_penny_of_the_sample_is_processed_or_listed() {
             (cells.next().unwrap(), cells.next().unwrap())
         })
         .collect();
-    let mut cells: BTreeMap<(String, String, i64), (i64, i64)> = BTreeMap::new();
-    let transactions = fs::read_to_string(sent.project.path("extract/transactions.csv")).unwrap();
+    let mut cells: BTreeMap<_, (i64, i64)> = BTreeMap::new();
+    let transactions = fs::read_to_string(repository().join("samples/tentacle/transactions.csv")).unwrap();
     for line in transactions.lines().skip(1) {
         let row: Vec<&str> = line.split(',').collect();
         let Ok(pence) = row[3].parse::<i64>() else { continue };
+        if but.contains(&row[0]) {
+            continue;
+        }
         let list = if row[6] == "C" { "current" } else { "historical" };
         let variant = types.get(row[4]).copied().unwrap_or_default();
-        let entry = cells.entry((list.into(), variant.to_owned(), if pence < 0 { -1 } else { 1 })).or_default();
+        let sign = if pence < 0 { -1 } else { 1 };
+        let entry = cells.entry((list.to_owned(), variant.to_owned(), sign)).or_default();
         *entry = (entry.0 + 1, entry.1 + pence);
     }
+    cells
+}
+
+#[test]
+fn every_penny_of_the_sample_is_processed_or_listed() {
+    let sent = Sent::new();
+    let ledger = sent.project.ledger();
+    let cells = cells_of_the_sample(&[]);
     assert!(cells.len() >= 9, "{cells:?}");
     for ((list, variant, sign), (count, pence)) in cells {
         let told: (i64, i64) = ledger
@@ -312,24 +329,8 @@ fn the_ledger_and_the_targets_lists_are_compared_both_ways() {
 #[test]
 fn control_totals_are_counted_and_a_disagreement_stops_the_sending_until_it_is_waived() {
     let project = Project::new("mappings/tentacle", "samples/tentacle");
-    let transactions = fs::read_to_string(project.path("extract/transactions.csv")).unwrap();
-    let pence = |line: &str| line.split(',').nth(3).unwrap().parse::<i64>().unwrap();
-    let sum: i64 = transactions.lines().skip(1).map(pence).sum();
-    let accounts = fs::read_to_string(project.path("extract/accounts.csv")).unwrap().lines().count() - 1;
-    let with = |accounts: usize, sum: i64| {
-        project.edit("extract/MANIFEST.csv", |text| {
-            let mut lines = text.lines().map(|line| {
-                let line = line.split(',').take(3).collect::<Vec<_>>().join(",");
-                match line.split(',').next().unwrap() {
-                    "FILE_NAME" => format!("{line},ACCOUNT_COUNT,SUM_COLUMN,SUM"),
-                    "accounts.csv" => format!("{line},{accounts},,"),
-                    "transactions.csv" => format!("{line},,AMOUNT_P,{sum}"),
-                    _ => format!("{line},,,"),
-                }
-            });
-            lines.by_ref().collect::<Vec<_>>().join("\n") + "\n"
-        });
-    };
+    let (accounts, sum) = counted(&project);
+    let with = |accounts: usize, sum: i64| promise(&project, accounts, sum);
     let blocked = || project.column("SELECT coalesce(blocked, '') FROM build ORDER BY id DESC LIMIT 1").remove(0);
     let totals = || {
         project.column("SELECT file || ' ' || total || ' ' || agrees FROM v_control_totals WHERE total <> 'records'")

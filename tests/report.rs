@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::demo::customer_details;
+use crate::layouts::kestrel;
 use crate::support::{Project, text};
 
 /// The sample, built.
@@ -121,6 +122,41 @@ fn tables_are_whole_typed_and_no_formulas() {
     }
     let (_, accounts) = parts.iter().find(|(_, sheet)| sheet.contains("=HYPERLINK")).unwrap();
     assert!(accounts.contains("t=\"inlineStr\"") && accounts.contains("<v>"), "texts are texts, numbers are numbers");
+}
+
+#[test]
+fn a_file_that_several_tables_read_is_named_with_its_table_in_every_form() {
+    let project = kestrel("http://127.0.0.1:9");
+    project.run(1, &["build", "--quiet"]);
+    project.run(0, &["report", "--quiet", "--html", "r.html", "--xlsx", "r.xlsx", "--csv", "tables"]);
+    let told = text(&project.run(0, &["report"]).stdout);
+    let page = fs::read_to_string(project.path("r.html")).unwrap();
+    let page = page.split("id=\"files\"").nth(1).unwrap().split("id=\"runs\"").next().unwrap().replace("<wbr>", "");
+    let sheets = workbook(&project.path("r.xlsx"));
+    let sheet = sheets.values().find(|sheet| sheet.contains("KPART.txt<") && sheet.contains(">quarantined<")).unwrap();
+    let rows = csv_table(&project.path("tables/extract_files.csv"));
+    let files = json(&project, 0, &[])["files"].as_array().unwrap().clone();
+    assert_eq!(files.len(), rows.len());
+    let mut names: Vec<(String, String)> = Vec::new();
+    for (file, row) in files.iter().zip(&rows) {
+        let (name, table) = (file["file"].as_str().unwrap(), file["table"].as_str().unwrap());
+        assert_eq!((name, table), (&*row["file"], &*row["table"]));
+        names.push((name.to_owned(), table.to_owned()));
+    }
+    assert!(names.iter().filter(|(name, _)| name == "KPART.txt").count() >= 4, "{names:?}");
+    for (name, table) in &names {
+        let is_shared = names.iter().filter(|(other, _)| other == name).count() > 1;
+        assert!(sheet.contains(&format!(">{table}<")), "{table}");
+        assert_eq!(told.contains(&format!("\n{name} ({table}) ")), is_shared, "{name} {table}");
+        let line = format!("<code>{name}</code> <span class=\"soft\">{table}</span>");
+        assert_eq!(page.contains(&line), is_shared, "{name} {table}");
+    }
+    let (first, rest) = (&names[0], &names[1..]);
+    assert!(!rest.contains(first), "each row is one of its own");
+    // One file, one table: the name alone.
+    let plain = built();
+    let told = text(&plain.run(0, &["report"]).stdout);
+    assert!(told.contains("\naccounts.csv ") && !told.contains("(accounts)"), "{told}");
 }
 
 #[test]

@@ -121,6 +121,63 @@ fn inputs_that_change_under_an_unfinished_wave_wait_for_a_word() {
 }
 
 #[test]
+fn an_accepted_account_that_would_be_rejected_now_is_told_as_drift_with_what_was_found() {
+    let sandbox = Sandbox::start(&[]);
+    let project = project(5, &sandbox);
+    run(&project, 0, &["run"]);
+    let number = &numbers(&project)[2];
+    let line = 4;
+    // Its postcode is none any more.
+    project.settings_without_manifest();
+    project.edit("extract/accounts.csv", |text| {
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let headers = reader.headers().unwrap().clone();
+        let column = headers.iter().position(|name| name == "BILL_POSTCODE").unwrap();
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&headers).unwrap();
+        for record in reader.records() {
+            let record = record.unwrap();
+            let is_meant = record.iter().next() == Some(number);
+            let cell = |(at, cell)| if is_meant && at == column { "NO POSTCODE" } else { cell };
+            writer.write_record(record.iter().enumerate().map(cell)).unwrap();
+        }
+        String::from_utf8(writer.into_inner().unwrap()).unwrap()
+    });
+    let told = run(&project, 1, &["build"]);
+    assert!(told.contains("1 changed after acceptance"), "{told}");
+    assert!(told.contains("1 accepted accounts would be built differently now"), "{told}");
+    assert!(
+        told.contains("rejected account: 1 accounts") && told.contains("rejected for invalid_postcode: 1"),
+        "{told}"
+    );
+    let status = text(&project.run(0, &["status"]).stdout);
+    assert!(status.contains("drifted    1 accepted accounts"), "{status}");
+    run(&project, 0, &["reconcile"]);
+
+    // The report of a night in which everything was processed says no go, who it is, and why.
+    let report = text(&project.run(0, &["report"]).stdout);
+    assert!(report.contains("verdict   no go, finished with exceptions: all 5 accounts processed"), "{report}");
+    assert!(report.contains("- accounts changed after acceptance: 1"), "{report}");
+    assert!(report.contains(&format!("TENTACLE_ENERGY/{number} rejected: invalid_postcode")), "{report}");
+    assert!(report.contains(&format!("accounts.csv:{line}:BILL_POSTCODE  invalid_postcode")), "{report}");
+    let report: serde_json::Value = serde_json::from_str(&text(&project.run(0, &["report", "--json"]).stdout)).unwrap();
+    assert_eq!((&report["drifted"]["total"], &report["build"]["drifted"]), (&1.into(), &1.into()));
+    assert_eq!(report["drifted"]["first"][0]["codes"], "invalid_postcode");
+    assert_eq!(report["attention"]["first"][0]["external_account_number"], **number);
+    assert_eq!(report["verdict"]["decision"], "no_go");
+    project.run(0, &["report", "--html", "r.html", "--quiet"]);
+    let page = fs::read_to_string(project.path("r.html")).unwrap();
+    assert!(page.contains("rejected since") && page.contains("1 accounts changed in the extract"), "the page tells it");
+    // It is not sent again, neither as it is nor once it is mended.
+    run(&project, 1, &["run", "--set", "stop.rejected=50%"]);
+    assert_eq!(sandbox.counts().creates, 5);
+    project.edit("extract/accounts.csv", |text| text.replace("NO POSTCODE", "SW1A 1AA"));
+    let told = run(&project, 0, &["run"]);
+    assert!(told.contains("changed account: 1 accounts") && told.contains("1 changed after acceptance"), "{told}");
+    assert_eq!(sandbox.counts().creates, 5);
+}
+
+#[test]
 fn the_same_inputs_build_the_same_and_other_ones_may() {
     let sandbox = Sandbox::start(&[]);
     let project = project(5, &sandbox);
@@ -143,7 +200,7 @@ fn an_account_gone_from_the_extract_is_withdrawn_or_told_if_it_was_accepted() {
         [lines[0], lines[3], lines[4]].join("\n") + "\n"
     });
     let told = run(&project, 1, &["build"]);
-    assert!(told.contains("1 withdrawn"), "{told}");
+    assert!(told.contains("1 withdrawn") && told.contains("1 changed after acceptance"), "{told}");
     assert!(told.contains("gone account: 1 accounts, rows 1 → 0"), "{told}");
 }
 

@@ -27,8 +27,17 @@ pub(super) struct Drift {
     accounts: u64,
     /// By kind of change and entity.
     entities: Vec<EntityTotal>,
+    /// Of those that would be rejected: the codes of their errors, and of how many accounts each is.
+    rejected_for: Vec<CodeTotal>,
     /// Every account and entity, as CSV.
     file: PathBuf,
+}
+
+/// One code of an error over all accounts.
+#[derive(Debug, Serialize)]
+struct CodeTotal {
+    code: String,
+    accounts: u64,
 }
 
 /// One entity over all accounts.
@@ -64,7 +73,9 @@ pub(super) fn record(project: &Project, ledger: &mut Ledger) -> Result<Option<Dr
     }
     let rows = ledger.drift()?;
     write(&file, &rows).map_err(|source| Error::Output { place: file.display().to_string(), source })?;
-    Ok(Some(Drift { accounts: drifted.len() as u64, entities: totals(&rows), file }))
+    let codes = ledger.rejected_after_acceptance()?;
+    let rejected_for = codes.into_iter().map(|(code, accounts)| CodeTotal { code, accounts }).collect();
+    Ok(Some(Drift { accounts: drifted.len() as u64, entities: totals(&rows), rejected_for, file }))
 }
 
 /// The kind of change and the entities that differ.
@@ -142,7 +153,7 @@ fn write(file: &Path, rows: &[DriftRow]) -> std::io::Result<()> {
 
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { accounts, entities, file } = self;
+        let Self { accounts, entities, rejected_for, file } = self;
         write!(f, "drift      {accounts} accepted accounts would be built differently now: {}", file.display())?;
         for total in entities {
             let EntityTotal { change, entity, accounts, rows_before, rows_after, rows_same, .. } = total;
@@ -153,6 +164,9 @@ impl fmt::Display for Drift {
             if (total.pence_before, total.pence_after) != (0, 0) {
                 write!(f, ", pence {} → {}", total.pence_before, total.pence_after)?;
             }
+        }
+        for CodeTotal { code, accounts } in rejected_for {
+            write!(f, "\n  rejected for {code}: {accounts} accounts")?;
         }
         Ok(())
     }

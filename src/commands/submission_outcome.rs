@@ -90,6 +90,7 @@ pub(super) fn outcome(
         stopped: summary.stopped.as_ref(),
         states: &states,
         foreign,
+        rejected_since: !open_run.ledger.rejected_after_acceptance()?.is_empty(),
         lost: lost(&open_run.ledger.files()?),
         balances: unbalanced.is_empty(),
         found_wanting: summary.validated_refused + summary.rehearsed_badly,
@@ -131,6 +132,8 @@ struct Ended<'a> {
     stopped: Option<&'a StopReason>,
     states: &'a BTreeMap<State, u64>,
     foreign: u64,
+    /// Whether the newest build rejects accounts that the target took.
+    rejected_since: bool,
     lost: u64,
     balances: bool,
     found_wanting: u64,
@@ -145,7 +148,7 @@ struct Ended<'a> {
 /// | the target can't be reached or refuses the credentials | 4 |
 /// | it ended before its work did | 3 |
 /// | a payload was found wanting, or can't be read | 1 |
-/// | accounts are rejected, refused, errored, cancelled or foreign; records were lost; an identity is open | 1 |
+/// | accounts are rejected, be it after the target took them, refused, errored, cancelled or foreign; records were lost; an identity is open | 1 |
 /// | accounts that were to be created are ready or in doubt; ones that were to be followed are submitted or in doubt | 1 |
 /// | nothing of these | 0 |
 ///
@@ -166,7 +169,7 @@ fn exit_code(work: Work, ended: &Ended<'_>) -> ExitCode {
     let uncreated =
         work.creates() && (any(&[State::Sending, State::Unknown]) || !ended.limited && any(&[State::Ready]));
     let unfollowed = work.follows() && any(&[State::Submitted, State::Unknown]);
-    let badly = any(&[State::Rejected, State::Refused, State::Errored, State::Cancelled]);
+    let badly = any(&[State::Rejected, State::Refused, State::Errored, State::Cancelled]) || ended.rejected_since;
     if badly || uncreated || unfollowed || ended.foreign > 0 || ended.lost > 0 || !ended.balances {
         return ExitCode::Incomplete;
     }
@@ -244,6 +247,7 @@ mod tests {
             stopped: None,
             states: &states,
             foreign: 0,
+            rejected_since: false,
             lost: 0,
             balances: true,
             found_wanting: 0,
@@ -280,6 +284,7 @@ mod tests {
         let changed = |change: fn(&mut Ended<'_>)| code(Work::CreateAndFollow, State::Processed, change);
         assert_eq!(changed(|ended| ended.foreign = 1), ExitCode::Incomplete);
         assert_eq!(changed(|ended| ended.lost = 1), ExitCode::Incomplete);
+        assert_eq!(changed(|ended| ended.rejected_since = true), ExitCode::Incomplete);
         assert_eq!(changed(|ended| ended.balances = false), ExitCode::Incomplete);
         assert_eq!(changed(|ended| ended.stopped = Some(&StopReason::Interrupted)), ExitCode::Stopped);
         assert_eq!(changed(|ended| ended.stopped = Some(&StopReason::Unauthorised)), ExitCode::Unreachable);

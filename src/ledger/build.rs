@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use chrono::NaiveDate;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use crate::account::{AccountKey, Digest};
 pub use crate::assemble::store::Place as PayloadPlace;
@@ -124,7 +124,8 @@ pub struct BuildSummary {
     pub rebuilt_same: u64,
     /// Built before with another payload, which was never accepted.
     pub changed_before_sending: u64,
-    /// The target has accepted, or may have accepted, another payload than this build's.
+    /// The target has accepted, or may have accepted, another payload than this build's; or this build has none: it
+    /// rejects the account, or the extract no longer has it.
     pub changed_after_acceptance: u64,
 }
 
@@ -155,6 +156,8 @@ pub struct BuildWriter<'a> {
     pub(super) objects: HashMap<MeasureId, String>,
     /// By entity: objects of accounts that it has rejected late.
     pub(super) late_objects: BTreeMap<String, u64>,
+    /// Reads the ledger as it was before the build; none: nobody has asked yet.
+    earlier: Option<Connection>,
 }
 
 /// What there was before a build: of what there was none, none needs to be looked for.
@@ -249,6 +252,7 @@ fn begin<'a>(
         transfers: Vec::new(),
         objects: HashMap::new(),
         late_objects: BTreeMap::new(),
+        earlier: None,
     })
 }
 
@@ -392,8 +396,32 @@ impl BuildWriter<'_> {
         if known.digest.is_some() {
             self.summary.ready -= 1;
             self.summary.rejected += 1;
+            self.recount(key, known.digest).map_err(|e| super::sql_error(self.path, "reject an account", e))?;
         }
         Ok(known.digest.is_some())
+    }
+
+    /// Counts an account as rejected that was counted with its payload.
+    fn recount(&mut self, key: &AccountKey, digest: Option<Digest>) -> rusqlite::Result<()> {
+        if !self.before.accounts {
+            return Ok(());
+        }
+        // What the account was before is overwritten in this transaction, and in no other.
+        let earlier = match self.earlier.take() {
+            Some(earlier) => earlier,
+            None => Connection::open_with_flags(self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        };
+        if let Some(known) = known(&earlier, key)? {
+            match change(&known, digest) {
+                Some(Change::AfterAcceptance) => self.summary.changed_after_acceptance -= 1,
+                Some(Change::Same) => *self.same_payload.entry(known.build).or_default() -= 1,
+                Some(Change::BeforeSending) => self.summary.changed_before_sending -= 1,
+                None => {}
+            }
+            self.count_change(&known, None);
+        }
+        self.earlier = Some(earlier);
+        Ok(())
     }
 
     /// Hands over the place and the digest of every payload of this build, in the order in which they were made.
@@ -485,22 +513,7 @@ impl BuildWriter<'_> {
     }
 
     pub(super) fn known(&self, key: &AccountKey) -> rusqlite::Result<Option<Known>> {
-        self.transaction
-            .prepare_cached(
-                "SELECT id, state, build, digest, coalesce(accepted_digest, CASE WHEN state IN ('sending', 'unknown') THEN \
-                 (SELECT digest FROM intent WHERE account = account.id ORDER BY attempt DESC LIMIT 1) END) \
-                 FROM account WHERE supplier = ? AND number = ?",
-            )?
-            .query_row(params![key.supplier, key.number], |row| {
-                Ok(Known {
-                    id: row.get(0)?,
-                    state: row.get(1)?,
-                    build: row.get(2)?,
-                    digest: row.get(3)?,
-                    sent: row.get(4)?,
-                })
-            })
-            .optional()
+        known(&self.transaction, key)
     }
 
     fn count(&mut self, state: State, known: Option<&Known>, digest: Option<Digest>) {
@@ -512,13 +525,17 @@ impl BuildWriter<'_> {
         if state == State::Held {
             summary.held += 1;
         }
-        let Some(known) = known else { return };
-        if known.sent.is_some() && known.sent != digest {
-            summary.changed_after_acceptance += 1;
-        } else if known.digest.is_some() && known.digest == digest {
-            *self.same_payload.entry(known.build).or_default() += 1;
-        } else if known.digest != digest {
-            summary.changed_before_sending += 1;
+        if let Some(known) = known {
+            self.count_change(known, digest);
+        }
+    }
+
+    fn count_change(&mut self, known: &Known, digest: Option<Digest>) {
+        match change(known, digest) {
+            Some(Change::AfterAcceptance) => self.summary.changed_after_acceptance += 1,
+            Some(Change::Same) => *self.same_payload.entry(known.build).or_default() += 1,
+            Some(Change::BeforeSending) => self.summary.changed_before_sending += 1,
+            None => {}
         }
     }
 
@@ -597,18 +614,19 @@ impl BuildWriter<'_> {
 
     fn withdraw_the_gone(&mut self) -> Result<(), LedgerError> {
         let sql = |e| super::sql_error(self.path, "withdraw accounts", e);
-        let gone = || -> rusqlite::Result<Vec<(i64, State)>> {
+        let gone = || -> rusqlite::Result<Vec<(i64, State, bool)>> {
             // Of a wave, its list is gone through, not all accounts: there may be twenty times as many.
-            let of_wave = "SELECT DISTINCT account.id, account.state FROM wave_account JOIN account \
+            let of_wave = "SELECT DISTINCT account.id, account.state, accepted_digest IS NOT NULL FROM wave_account JOIN account \
                  ON account.number = wave_account.number AND wave_account.supplier IN ('', account.supplier) \
                  WHERE account.build <> ?1 AND wave_account.wave = ?2";
-            let of_all = "SELECT id, state FROM account WHERE build <> ?1 AND ?2 IS ?2";
+            let of_all = "SELECT id, state, accepted_digest IS NOT NULL FROM account WHERE build <> ?1 AND ?2 IS ?2";
             self.transaction
                 .prepare(if self.whole { of_all } else { of_wave })?
-                .query_map(params![self.id.0, self.wave], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .query_map(params![self.id.0, self.wave], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .collect()
         };
-        for (id, state) in gone().map_err(sql)? {
+        for (id, state, is_accepted) in gone().map_err(sql)? {
+            self.summary.changed_after_acceptance += u64::from(is_accepted);
             let next = state
                 .next(Event::Gone)
                 .map_err(|source| LedgerError::Illegal { account: format!("(row {id})"), source })?;
@@ -632,6 +650,47 @@ impl BuildWriter<'_> {
     pub(super) fn sql(&self, action: &'static str, source: rusqlite::Error) -> LedgerError {
         super::sql_error(self.path, action, source)
     }
+}
+
+/// What a build makes of an account that was built before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    /// The target took, or may have taken, another payload.
+    AfterAcceptance,
+    /// The same payload.
+    Same,
+    /// Another one, or one instead of none, and none was sent.
+    BeforeSending,
+}
+
+/// What a build makes of an account by making `digest` of it, or nothing at all; none: it was rejected before, too.
+fn change(known: &Known, digest: Option<Digest>) -> Option<Change> {
+    match (known.sent, known.digest) {
+        (Some(sent), _) if Some(sent) != digest => Some(Change::AfterAcceptance),
+        (Some(_), _) => Some(Change::Same),
+        (None, before) if before != digest => Some(Change::BeforeSending),
+        (None, before) => before.map(|_| Change::Same),
+    }
+}
+
+/// What the ledger knows of an account.
+fn known(connection: &Connection, key: &AccountKey) -> rusqlite::Result<Option<Known>> {
+    connection
+        .prepare_cached(
+            "SELECT id, state, build, digest, coalesce(accepted_digest, CASE WHEN state IN ('sending', 'unknown') THEN \
+             (SELECT digest FROM intent WHERE account = account.id ORDER BY attempt DESC LIMIT 1) END) \
+             FROM account WHERE supplier = ? AND number = ?",
+        )?
+        .query_row(params![key.supplier, key.number], |row| {
+            Ok(Known {
+                id: row.get(0)?,
+                state: row.get(1)?,
+                build: row.get(2)?,
+                digest: row.get(3)?,
+                sent: row.get(4)?,
+            })
+        })
+        .optional()
 }
 
 /// Who found it.

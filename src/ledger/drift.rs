@@ -100,6 +100,17 @@ impl Ledger {
         })
     }
 
+    /// The errors by which accepted accounts are rejected now, by code: of how many accounts, most first.
+    pub fn rejected_after_acceptance(&self) -> Result<Vec<(String, u64)>, LedgerError> {
+        self.rows(
+            "tell why accepted accounts are rejected now",
+            "SELECT code, count(DISTINCT finding.account) FROM drift JOIN finding ON finding.account = drift.account \
+             WHERE change = 'rejected' AND source = 'local' AND severity = 'error' GROUP BY code ORDER BY 2 DESC, 1",
+            [],
+            |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)),
+        )
+    }
+
     /// What changed after acceptance, by account and entity.
     pub fn drift(&self) -> Result<Vec<DriftRow>, LedgerError> {
         self.rows(

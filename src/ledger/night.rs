@@ -90,6 +90,8 @@ pub struct DriftedRow {
     pub change: String,
     /// What of it, as paths.
     pub entities: String,
+    /// The codes of the errors by which it is rejected; empty: it is not.
+    pub codes: String,
     /// Its money as it was accepted, in pence.
     pub pence_before: i64,
     /// As it would be built now.
@@ -331,14 +333,23 @@ impl Ledger {
         )
     }
 
-    /// Up to `limit` accounts that changed after they were accepted, those whose money changed most first.
+    /// Up to `limit` accounts that changed after they were accepted: those first that have no payload any more, then
+    /// those whose money changed most.
     pub fn drifted_accounts(&self, limit: usize) -> Result<Vec<DriftedRow>, LedgerError> {
         self.rows(
             "list what changed after acceptance",
-            "SELECT supplier, number, min(change), group_concat(entity, ', ' ORDER BY entity), sum(pence_before), \
-                 sum(pence_after) \
-             FROM drift JOIN account ON account.id = drift.account GROUP BY account.id \
-             ORDER BY abs(sum(pence_after) - sum(pence_before)) DESC, supplier, number LIMIT ?",
+            "WITH drifted AS (SELECT account.id, supplier, number, min(change) AS change, \
+                     group_concat(entity, ', ' ORDER BY entity) AS entities, sum(pence_before) AS pence_before, \
+                     sum(pence_after) AS pence_after \
+                 FROM drift JOIN account ON account.id = drift.account GROUP BY account.id \
+                 ORDER BY min(change) = 'changed', abs(sum(pence_after) - sum(pence_before)) DESC, supplier, number \
+                 LIMIT ?) \
+             SELECT supplier, number, change, entities, coalesce(CASE change WHEN 'rejected' THEN \
+                 (SELECT group_concat(code, ', ' ORDER BY code) FROM (SELECT DISTINCT code FROM finding \
+                  WHERE account = drifted.id AND source = 'local' AND severity = 'error')) END, ''), \
+                 pence_before, pence_after \
+             FROM drifted \
+             ORDER BY change = 'changed', abs(pence_after - pence_before) DESC, supplier, number",
             [limit as i64],
             |row| {
                 Ok(DriftedRow {
@@ -346,8 +357,9 @@ impl Ledger {
                     external_account_number: row.get(1)?,
                     change: row.get(2)?,
                     entities: row.get(3)?,
-                    pence_before: row.get(4)?,
-                    pence_after: row.get(5)?,
+                    codes: row.get(4)?,
+                    pence_before: row.get(5)?,
+                    pence_after: row.get(6)?,
                 })
             },
         )

@@ -265,7 +265,7 @@ impl Ledger {
                      (SELECT count(*) FROM sent WHERE accepted AND put_back), \
                      (SELECT count(*) FROM sent WHERE outcome = 'refused' AND put_back), \
                      (SELECT count(*) FROM account WHERE origin = 'foreign'), \
-                     (SELECT count(*) FROM account WHERE accepted_digest <> digest)",
+                     (SELECT count(*) FROM account WHERE accepted_digest IS NOT NULL AND accepted_digest IS NOT digest)",
                 [],
                 |row| {
                     let count = |at| row.get::<_, i64>(at).map(|n| n as u64);

@@ -1,18 +1,21 @@
 //! What the report asks of the ledger beyond [`read`](super::read): who needs a human, and why.
 
+use std::collections::HashSet;
+
 use rusqlite::Row;
 use serde::Serialize;
 
 use super::read::FileRow;
 use super::{Ledger, LedgerError, State};
 
-/// Accounts that do not come to a good end by running again: somebody must mend or decide something.
+/// Accounts that do not come to a good end by running again: somebody must mend or decide something. An account that the
+/// target took is one of them if the newest build rejects it: what the target has is not what the extract says.
 const NEEDS_A_HUMAN: &str = "(state = 'rejected' OR state = 'refused' OR state = 'errored' OR state = 'cancelled' \
-    OR state = 'unknown' OR origin = 'foreign')";
+    OR state = 'unknown' OR origin = 'foreign' OR (accepted_digest IS NOT NULL AND verdict = 'rejected'))";
 
 /// Whom to look at first.
 const URGENCY: &str = "CASE WHEN state = 'unknown' THEN 0 WHEN origin = 'foreign' THEN 1 WHEN state = 'errored' THEN 2 \
-    WHEN state = 'cancelled' THEN 3 WHEN state = 'refused' THEN 4 ELSE 5 END, pence DESC, supplier, number";
+    WHEN state = 'cancelled' THEN 3 WHEN state = 'refused' THEN 4 WHEN state = 'rejected' THEN 6 ELSE 5 END, pence DESC, supplier, number";
 
 /// An account that needs a human, with what stands against it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -79,6 +82,20 @@ impl FileRow {
             + self.filtered
             + self.rejected
             + self.used
+    }
+
+    /// The files of `files` that several tables read, so that a file's name alone does not say which row is meant.
+    #[must_use]
+    pub fn shared(files: &[Self]) -> HashSet<&str> {
+        let mut seen = HashSet::new();
+        files.iter().map(|file| &*file.file).filter(|name| !seen.insert(*name)).collect()
+    }
+
+    /// What to call it: with its table, if it is one of `shared`.
+    #[must_use]
+    pub fn name(&self, shared: &HashSet<&str>) -> String {
+        let Self { file, table, .. } = self;
+        if shared.contains(&**file) { format!("{file} ({table})") } else { file.clone() }
     }
 }
 

@@ -216,6 +216,6 @@ pub struct Tally {
     pub refused_put_back: u64,
     /// Processed accounts whose origin is `foreign`.
     pub foreign: u64,
-    /// Accounts whose newest payload is not the one the target took.
+    /// Accounts that the target took, and of which the newest build has another payload, an error, or nothing.
     pub drifted: u64,
 }

@@ -301,6 +301,55 @@ fn a_rebuild_moves_what_was_not_sent_and_nothing_else() {
 }
 
 #[test]
+fn an_accepted_account_that_is_rejected_or_gone_has_changed_after_acceptance() {
+    let mut house = House::new();
+    let all = [("1", "one"), ("2", "two"), ("3", "three"), ("4", "four"), ("5", "five")];
+    house.build(true, &all);
+    for number in ["1", "2", "3", "4"] {
+        house.intent(number);
+        house.outcome(number, ExchangeKind::Create, Event::Scheduled);
+    }
+    // One is rejected at once, one only when all are known, one is gone, one is as it was; the fifth was never sent.
+    let late = |writer: &mut BuildWriter<'_>| {
+        for number in ["2", "5"] {
+            assert!(writer.reject_late(&key(number), &[finding("supply_point_in_two_accounts")]).unwrap());
+        }
+    };
+    let mut writer = house.ledger.begin_build(house.run, &build_start(true)).unwrap();
+    for (number, text) in [("1", ""), ("2", "two"), ("4", "four"), ("5", "five")] {
+        let findings = if text.is_empty() { vec![finding("blank"), finding("invalid_postcode")] } else { vec![] };
+        let (key, verdict) = (key(number), verdict(text));
+        writer
+            .account(&BuiltAccount { key, verdict, findings: &findings, supply_points: &[], pence: None, came: &[] })
+            .unwrap();
+    }
+    late(&mut writer);
+    let built = writer.finish().unwrap();
+    let expected = BuildSummary {
+        ready: 1,
+        rejected: 3,
+        unchanged: 1,
+        changed_before_sending: 1,
+        changed_after_acceptance: 3,
+        ..BuildSummary::default()
+    };
+    assert_eq!(built, expected);
+    assert_eq!(house.ledger.newest_build().unwrap().unwrap().summary, expected);
+    assert_eq!(house.ledger.tally().unwrap().drifted, 3);
+    let told: Vec<_> = house.ledger.drifted().unwrap().into_iter().map(|d| (d.key.number.to_string(), d.now)).collect();
+    assert!(matches!(&told[0], (number, drift::Now::Rejected) if number == "1"), "{told:?}");
+    assert!(matches!(&told[1], (number, drift::Now::Rejected) if number == "2"), "{told:?}");
+    assert!(matches!(&told[2], (number, drift::Now::Gone) if number == "3"), "{told:?}");
+    // The second build finds the same: what was rejected before counts as changed after acceptance still, and as nothing else.
+    let built = house.build(true, &[("1", ""), ("2", ""), ("4", "four"), ("5", "")]);
+    assert_eq!((built.unchanged, built.changed_before_sending, built.changed_after_acceptance), (1, 0, 3));
+    // Mended, they are what the target took.
+    let built = house.build(true, &all);
+    assert_eq!((built.unchanged, built.changed_before_sending, built.changed_after_acceptance), (4, 1, 0));
+    assert_eq!(house.ledger.tally().unwrap().drifted, 0);
+}
+
+#[test]
 fn a_build_of_some_accounts_withdraws_nobody() {
     let mut house = House::new();
     house.build(true, &[("1", ""), ("2", "")]);

@@ -82,6 +82,7 @@ pub fn reconcile_with(ledger: &mut Ledger, run: RunId, further: Vec<Identity>) -
 pub fn identities(counts: &Counts) -> Vec<Identity> {
     let state = |state: State| counts.states.iter().find(|(s, _)| *s == state).map_or(0, |(_, n)| *n);
     let tally = &counts.tally;
+    let shared = FileRow::shared(&counts.files);
     let mut identities: Vec<_> = counts
         .files
         .iter()
@@ -89,7 +90,7 @@ pub fn identities(counts: &Counts) -> Vec<Identity> {
             kind: IdentityKind::Records,
             unit: "records",
             ..identity(
-                format!("{}: records read = all buckets", name(file, &counts.files)),
+                format!("{}: records read = all buckets", file.name(&shared)),
                 file.records,
                 sum_of_buckets(file),
             )
@@ -120,12 +121,6 @@ pub fn identities(counts: &Counts) -> Vec<Identity> {
     identities.push(identity("in doubt = sending + unknown", tally.sent_unknown, in_doubt));
     identities.extend(measures::identities(&counts.measures));
     identities
-}
-
-/// What to call a file's records: with their table, where several tables read the file.
-fn name(file: &FileRow, files: &[FileRow]) -> String {
-    let shared = files.iter().filter(|other| other.file == file.file).count() > 1;
-    if shared { format!("{} ({})", file.file, file.table) } else { file.file.clone() }
 }
 
 /// Whether every identity holds.

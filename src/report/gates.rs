@@ -28,6 +28,13 @@ pub struct Gate {
     pub met: bool,
 }
 
+impl Gate {
+    /// Whether it is about accounts that have come to their end, as their state says, and need a human all the same.
+    pub(super) fn is_of_ends(&self) -> bool {
+        matches!(self.gate, "changed_after_acceptance" | "target_lists")
+    }
+}
+
 /// What the gates are held against.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Measures<'a> {

@@ -12,6 +12,7 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use crate::ledger::night::MoneyRow;
+use crate::ledger::read::FileRow;
 
 use super::{RecordCounts, RunReport, chart, words};
 
@@ -50,6 +51,8 @@ struct Page<'a> {
     /// `supplier/account` → its place among the listed accounts, from 1.
     listed: BTreeMap<String, usize>,
     money: Vec<MoneyLine<'a>>,
+    /// For each file, its table, if several tables read the file.
+    tables: Vec<Option<&'a str>>,
     /// Whether texts of cells are told.
     values: bool,
     /// Requests and latency, each for a wide and for a narrow screen.
@@ -81,6 +84,7 @@ impl RunReport {
         let listed = listed.map(|(account, place)| {
             (format!("{}/{}", account.import_supplier, account.external_account_number), place)
         });
+        let shared = FileRow::shared(&self.files);
         let page = Page {
             report: self,
             records: self.records(),
@@ -89,6 +93,7 @@ impl RunReport {
             causes: self.cause_numbers(),
             listed: listed.collect(),
             money: self.money.iter().map(money_line).collect(),
+            tables: self.files.iter().map(|file| shared.contains(&*file.file).then_some(&*file.table)).collect(),
             values: self.attention.first.iter().flat_map(|account| &account.causes).any(|cause| cause.value.is_some()),
             charts: self.timeline.as_ref().map(|timeline| [chart::throughput(timeline), chart::latency(timeline)]),
         };

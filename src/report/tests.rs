@@ -140,6 +140,7 @@ fn report() -> RunReport {
                 external_account_number: "A-4".into(),
                 change: "changed".into(),
                 entities: "ledgers".into(),
+                codes: String::new(),
                 pence_before: 100,
                 pence_after: 99,
             }],

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::ledger::read::IdentityRow;
+use crate::ledger::night::DriftedRow;
+use crate::ledger::read::{FileRow, IdentityRow};
 use crate::ledger::report::CauseRow;
 
-use super::RunReport;
+use super::{Decision, RunReport};
 
 /// How much of the long lists a terminal shows; the page and the JSON show more.
 const SHOWN: usize = 20;
@@ -30,7 +31,12 @@ impl RunReport {
             let wave = build.wave.as_deref().map(|wave| format!(", wave {wave}")).unwrap_or_default();
             writeln!(out, "build     {} of {}, run date {}{wave}", build.build, build.finished_at, build.run_date)?;
         }
-        writeln!(out, "verdict   {}", self.verdict.summary)?;
+        let decision = match self.verdict.decision {
+            Decision::Go => "go",
+            Decision::NotYet => "not yet",
+            Decision::NoGo => "no go",
+        };
+        writeln!(out, "verdict   {decision}, {}", self.verdict.summary)?;
         for reason in &self.verdict.reasons {
             writeln!(out, "          - {reason}")?;
         }
@@ -41,7 +47,9 @@ impl RunReport {
         if self.files.is_empty() {
             return Ok(());
         }
-        let width = self.files.iter().map(|file| file.file.chars().count()).max().unwrap_or(0).max("file".len());
+        let shared = FileRow::shared(&self.files);
+        let names: Vec<String> = self.files.iter().map(|file| file.name(&shared)).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("file".len());
         let heads = ["records", "used", "rejected", "orphaned", "quarant.", "duplic.", "filtered", "not sel."];
         write!(out, "\n{:width$}", "file")?;
         heads.iter().try_for_each(|head| write!(out, " {head:>9}"))?;
@@ -51,10 +59,10 @@ impl RunReport {
             counts.iter().try_for_each(|count| write!(out, " {count:>9}"))?;
             writeln!(out)
         };
-        for f in &self.files {
+        for (f, name) in self.files.iter().zip(&names) {
             let counts =
                 [f.records, f.used, f.rejected, f.orphaned, f.quarantined, f.duplicate, f.filtered, f.not_selected];
-            row(&f.file, counts)?;
+            row(name, counts)?;
         }
         let r = self.records();
         row("all", [r.read, r.used, r.rejected, r.orphaned, r.quarantined, r.duplicate, r.filtered, r.not_selected])
@@ -140,6 +148,15 @@ impl RunReport {
             }
         }
         write_rest(out, self.attention.total, self.attention.first.len().min(SHOWN))?;
+        if self.drifted.total > 0 {
+            writeln!(out, "\naccounts that changed after the target took them")?;
+        }
+        for row in self.drifted.first.iter().take(SHOWN) {
+            let DriftedRow { import_supplier, external_account_number, change, entities, codes, .. } = row;
+            let what = if codes.is_empty() { entities } else { codes };
+            writeln!(out, "  {import_supplier}/{external_account_number} {change}: {what}")?;
+        }
+        write_rest(out, self.drifted.total, self.drifted.first.len().min(SHOWN))?;
         if self.homeless.total > 0 {
             writeln!(out, "\nrecords and files without an account")?;
         }

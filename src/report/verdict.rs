@@ -58,7 +58,7 @@ impl Verdict {
     /// | no account and no file | `empty` |
     /// | an identity does not balance, or a file's records are not the sum of its buckets | `unbalanced` |
     /// | accounts are ready, sending, unknown or submitted | `unfinished` |
-    /// | accounts are rejected, refused, errored, cancelled or foreign; records are quarantined or orphaned | `exceptions` |
+    /// | accounts are rejected, refused, errored, cancelled or foreign, changed after acceptance, or at odds with the target's lists; records are quarantined or orphaned | `exceptions` |
     /// | nothing of these | `complete` |
     ///
     /// The decision is no go if a gate is not met; accounts in doubt alone are not yet a reason, as they may be on their way.
@@ -86,8 +86,10 @@ impl Verdict {
             .filter(|identity| !identity.balanced)
             .map(|identity| format!("{}: {} is not {}", identity.name, identity.left, identity.right))
             .collect();
+        let shared = FileRow::shared(files);
         unbalanced.extend(files.iter().filter(|file| file.in_buckets() != file.records).map(|file| {
-            format!("{}: {} records were read, the buckets hold {}", file.file, file.records, file.in_buckets())
+            let name = file.name(&shared);
+            format!("{name}: {} records were read, the buckets hold {}", file.records, file.in_buckets())
         }));
 
         let in_states = |states: &[State]| {
@@ -102,6 +104,8 @@ impl Verdict {
         let lost = |name: &str, records: u64| (records > 0).then(|| format!("{} {name}", records_of(records)));
         exceptions.extend(lost("quarantined", files.iter().map(|file| file.quarantined).sum()));
         exceptions.extend(lost("orphaned", files.iter().map(|file| file.orphaned).sum()));
+        let of_ends = gates.iter().filter(|gate| !gate.met && gate.is_of_ends());
+        exceptions.extend(of_ends.map(|gate| format!("{}: {}", gate.title.to_lowercase(), gate.found)));
 
         let outcome = match (unbalanced.is_empty(), unfinished.is_empty(), exceptions.is_empty()) {
             (false, _, _) => Outcome::Unbalanced,
@@ -111,9 +115,12 @@ impl Verdict {
         };
         let processed = count(State::Processed);
         let summary = match outcome {
-            Outcome::Unbalanced => "no go: numbers that must be the same are not".to_owned(),
+            Outcome::Unbalanced => "numbers that must be the same are not".to_owned(),
             Outcome::Unfinished => {
                 format!("unfinished: {processed} of {accounts} accounts processed; run again to resume")
+            }
+            Outcome::Exceptions if processed == accounts => {
+                format!("finished with exceptions: all {accounts} accounts processed, some need a human all the same")
             }
             Outcome::Exceptions => {
                 format!(
@@ -142,6 +149,7 @@ fn records_of(n: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::gates::{Measures, gates};
     use super::*;
 
     fn file(records: u64, used: u64, orphaned: u64) -> FileRow {
@@ -207,6 +215,18 @@ mod tests {
     }
 
     #[test]
+    fn what_the_target_has_otherwise_than_the_extract_says_is_an_exception_though_all_is_processed() {
+        let states = [StateCount { state: State::Processed, accounts: 3 }];
+        let found = |drifted| gates(&Measures { states: &states, drifted, ..Measures::default() });
+        let of = |drifted| Verdict::of(&states, &[file(9, 9, 0)], &[identity(3, 3)], 0, found(drifted));
+        assert_eq!((of(0).outcome, of(0).decision), (Outcome::Complete, Decision::Go));
+        let verdict = of(1);
+        assert_eq!((verdict.outcome, verdict.decision), (Outcome::Exceptions, Decision::NoGo));
+        assert_eq!(verdict.reasons, ["accounts changed after acceptance: 1"]);
+        assert!(verdict.summary.contains("all 3 accounts processed"), "{}", verdict.summary);
+    }
+
+    #[test]
     fn a_gate_that_is_not_met_is_no_go_unless_accounts_are_only_on_their_way() {
         let gate = |gate, met| Gate { gate, title: "", found: String::new(), limit: String::new(), met };
         let decide = |state, gates| {
@@ -215,6 +235,7 @@ mod tests {
         };
         assert_eq!(decide(State::Processed, vec![gate("foreign", true)]), Decision::Go);
         assert_eq!(decide(State::Processed, vec![gate("foreign", false)]), Decision::NoGo);
+        assert_eq!(decide(State::Processed, vec![gate("changed_after_acceptance", false)]), Decision::NoGo);
         assert_eq!(decide(State::Submitted, vec![gate("in_doubt", false)]), Decision::NotYet);
         assert_eq!(decide(State::Submitted, vec![gate("rejected_share", false)]), Decision::NoGo);
     }

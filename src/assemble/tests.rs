@@ -1,7 +1,10 @@
 //! What the mapping language says, seen in the payload: one test a feature.
 
-use super::testing::{payloads, stage};
-use super::{Books, Bucket, Selection};
+use std::path::Path;
+
+use super::testing::{payloads, stage, stage_in};
+use super::view::{EntityId, Presence};
+use super::{Books, Bucket, Row, Schema, Selection, Value, View};
 use crate::finding::Finding;
 
 /// A mapping of one table of accounts, with `tables`, `fields` of the account and `entities` added.
@@ -322,4 +325,53 @@ fn a_key_that_cannot_be_read_and_a_control_character_are_told() {
         made(&mapping(tables, "", entities), &[("accounts.csv", "NO\nA\n"), ("people.csv", &people)]);
     assert_eq!(payload, "");
     assert!(found.contains(&("malformed_integer".to_owned(), "people.csv:2:P".to_owned())), "{found:?}");
+}
+
+/// What lies below `row` by `way`, child by child.
+fn walked<'a>(row: Row<'a>, way: &[EntityId]) -> Vec<Row<'a>> {
+    match way.split_first() {
+        None => vec![row],
+        Some((first, rest)) => row.children(*first).flat_map(|child| walked(child, rest)).collect(),
+    }
+}
+
+#[test]
+fn what_lies_below_an_account_is_what_lies_below_its_children_and_is_there_if_its_value_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mapping = std::fs::read_to_string(root.join("mappings/tentacle/mapping.toml")).unwrap();
+    let stage = stage_in(&root.join("samples/tentacle"), &mapping);
+    let schema = Schema::new(stage.plan.clone());
+    let books = Books::open(&stage, &Selection::default());
+    let mut seen = (0, [0; 3]);
+    for number in 0..books.len() {
+        let book = books.book(number).unwrap();
+        let view = View::new(&book).unwrap();
+        for account in (0..book.accounts.len() as u32).map(|account| view.account(account)) {
+            for (entity, plan) in stage.plan.entities.iter().enumerate() {
+                let mut way = vec![EntityId(entity)];
+                while let Some(above) = schema.parent(way[0]) {
+                    way.insert(0, above);
+                }
+                way.remove(0);
+                let rows: Vec<Row<'_>> = account.below(&way).collect();
+                let paths = |rows: &[Row<'_>]| rows.iter().map(|row| row.path(None)).collect::<Vec<_>>();
+                assert_eq!(paths(&rows), paths(&walked(account, &way)));
+                seen.0 += rows.len();
+                for field in plan.fields.iter().filter(|field| field.key.is_none()) {
+                    let path = [plan.path.as_str(), &field.path].join(".");
+                    let field = schema.field(path.trim_matches('.')).unwrap();
+                    for row in rows.iter().filter(|_| field.entity() == EntityId(entity)) {
+                        let (is, number) = match row.value(field) {
+                            Value::Absent | Value::Text("") => (Presence::Absent, 0),
+                            Value::Faulty => (Presence::Faulty, 1),
+                            _ => (Presence::Given, 2),
+                        };
+                        assert_eq!(row.presence(field), is, "{}", row.path(Some(field)));
+                        seen.1[number] += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen.0 > 1000 && seen.1.iter().all(|count| *count > 0), "{seen:?}");
 }

@@ -205,6 +205,27 @@ impl<'a> Value<'a> {
     }
 }
 
+/// Whether there is a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// There is none, or an empty text.
+    Absent,
+    /// The cell could not be read: nobody knows.
+    Faulty,
+    /// There is one.
+    Given,
+}
+
+impl Presence {
+    fn of(value: &Value<'_>) -> Self {
+        match value {
+            Value::Absent | Value::Text("") => Self::Absent,
+            Value::Faulty => Self::Faulty,
+            _ => Self::Given,
+        }
+    }
+}
+
 /// The columns of one entity, borrowed once.
 #[derive(Debug)]
 pub(super) struct EntityView<'a> {
@@ -287,6 +308,28 @@ impl<'a> EntityView<'a> {
         let line = self.line(at, &self.plan.fields[field]);
         let reader = line.and_then(|line| Reader::new(&line.value, &self.slices));
         reader.map_or(Value::Absent, |reader| self.read(at, &reader))
+    }
+
+    #[inline]
+    fn presence(&'a self, at: usize, field: usize) -> Presence {
+        let of = |absent: bool, faulty: bool| match (absent, faulty) {
+            (true, _) => Presence::Absent,
+            (_, true) => Presence::Faulty,
+            _ => Presence::Given,
+        };
+        match self.readers[field] {
+            Some(Reader::Text(values)) => match values[at] {
+                TEXT_FAULT => Presence::Faulty,
+                TEXT_ABSENT => Presence::Absent,
+                _ if self.texts.get(&values[at]).is_empty() => Presence::Absent,
+                _ => Presence::Given,
+            },
+            Some(Reader::Date(values)) => of(values[at] == DATE_ABSENT, values[at] == DATE_FAULT),
+            Some(Reader::DateTime(values) | Reader::Integer(values) | Reader::Decimal(values, _)) => {
+                of(values[at] == NUMBER_ABSENT, values[at] == NUMBER_FAULT)
+            }
+            Some(Reader::Constant(_) | Reader::Code(..)) | None => Presence::of(&self.value(at, field)),
+        }
     }
 
     #[inline]
@@ -414,6 +457,26 @@ impl<'a> Row<'a> {
         let offsets = &self.view.book.entities[entity.0].offsets;
         let (start, end) = (offsets[self.at as usize], offsets[self.at as usize + 1]);
         (start..end).map(move |at| Row { view: self.view, entity: entity.0, at })
+    }
+
+    /// The objects that lie below this row by `way`: its first entity is directly below this row's, each further one
+    /// directly below the one before. In payload order, in which all that lie below one row are side by side.
+    #[must_use]
+    pub fn below(self, way: &[EntityId]) -> impl ExactSizeIterator<Item = Row<'a>> + DoubleEndedIterator + Clone {
+        let (mut above, mut start, mut end) = (self.entity, self.at, self.at + 1);
+        for entity in way {
+            debug_assert_eq!(self.view.book.plan.entities[entity.0].parent, Some(above));
+            let offsets = &self.view.book.entities[entity.0].offsets;
+            (above, start, end) = (entity.0, offsets[start as usize], offsets[end as usize]);
+        }
+        (start..end).map(move |at| Row { view: self.view, entity: above, at })
+    }
+
+    /// Whether `field` of this row's entity has a value, without a look at what it is.
+    #[must_use]
+    pub fn presence(self, field: FieldId) -> Presence {
+        debug_assert_eq!(field.entity, self.entity);
+        self.view.entities[self.entity].presence(self.at as usize, field.field)
     }
 
     /// The value of `field`, a field of this row's entity.

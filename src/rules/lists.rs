@@ -118,7 +118,7 @@ impl BoundUnique {
     /// Visits the items that have a key, with the first of its values.
     fn each<'a, 'b>(&'b self, owner: Row<'a>, mut visit: impl FnMut(Row<'a>, Value<'a>, &'b [FieldId])) {
         for (way, keys) in &self.lists {
-            below(way, owner, &mut |row| {
+            owner.below(way).for_each(|row| {
                 let first = row.value(keys[0]);
                 if !matches!(first, Value::Absent | Value::Faulty | Value::Text("")) {
                     visit(row, first, keys);
@@ -142,13 +142,6 @@ fn hash(first: &Value<'_>, row: Row<'_>, further: &[FieldId]) -> u64 {
         add(&row.value(*field));
     }
     hasher.finish()
-}
-
-fn below<'a>(way: &[EntityId], row: Row<'a>, visit: &mut dyn FnMut(Row<'a>)) {
-    match way.split_first() {
-        None => visit(row),
-        Some((entity, rest)) => row.children(*entity).for_each(|child| below(rest, child, visit)),
-    }
 }
 
 const REPEATED: &str = "duplicate_transaction_ids";

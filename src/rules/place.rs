@@ -39,14 +39,7 @@ impl Rows {
 
     /// Visits each row in payload order.
     pub(super) fn each<'a>(&self, account: Row<'a>, visit: &mut dyn FnMut(Row<'a>)) {
-        visit_below(&self.way, account, visit);
-    }
-}
-
-fn visit_below<'a>(way: &[EntityId], row: Row<'a>, visit: &mut dyn FnMut(Row<'a>)) {
-    match way.split_first() {
-        None => visit(row),
-        Some((&entity, rest)) => row.children(entity).for_each(|child| visit_below(rest, child, visit)),
+        account.below(&self.way).for_each(visit);
     }
 }
 
@@ -84,7 +77,7 @@ impl Place {
     ) {
         let below = &self.rows.way[above.rows.way.len()..];
         above.each_text(account, &mut |upper, _, key| {
-            visit_below(below, upper, &mut |row| {
+            upper.below(below).for_each(|row| {
                 if let Some(text) = row.value(self.field).text().filter(|text| !text.is_empty()) {
                     visit(row, self.field, text, key);
                 }

@@ -18,6 +18,7 @@ mod money;
 mod money_layouts;
 mod nested;
 mod page;
+mod paper;
 mod profile;
 mod proxy;
 mod quiet;

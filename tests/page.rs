@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use slipway::sandbox::{self, Chosen, Faults, SandboxOptions};
 
+use crate::support::night::{FAST, Sandbox, project};
 use crate::support::{self, Project};
 use crate::trace::give_an_extension;
 
@@ -92,7 +93,7 @@ phone.srcdoc = PAGE;
 
 /// A browser, if this machine has one. Where the environment says that there must be one, its absence is a failure.
 #[expect(clippy::disallowed_methods, reason = "which browser there is, is no setting of the program's")]
-fn browser() -> Option<String> {
+pub(crate) fn browser() -> Option<String> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let found = names.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok());
     let required = std::env::var_os("CI_BROWSER_REQUIRED").is_some();
@@ -159,7 +160,7 @@ fn sound(browser: &str, folder: &Path, page: &str, using: &str) -> Value {
 
 /// The page of a bad night: a wave with accounts that failed, that were refused and that somebody else had imported, the
 /// project's own word on rules, a changed extract after it, held against the night before, and with another ledger.
-fn page_of_a_bad_night() -> String {
+pub(crate) fn page_of_a_bad_night() -> String {
     let one_in = |n| Chosen { one_in: NonZeroU32::new(n), numbers: [].into() };
     let faults = Faults { errored: one_in(10), imported: one_in(20), ..Faults::default() };
     let sandbox = sandbox::start(SandboxOptions { faults, ..SandboxOptions::default() }).unwrap();
@@ -264,4 +265,50 @@ fn what_goes_wrong_in_a_page_is_seen() {
     assert!(told.iter().any(|wrong| wrong.starts_with("policy: img-src")), "{told:?}");
     assert!(told.iter().any(|wrong| wrong.starts_with("error: ") && wrong.contains("missing")), "{told:?}");
     assert!(!console.is_empty());
+}
+
+#[test]
+fn the_page_of_an_unfinished_night_forecasts_its_end_and_a_finished_one_tells_it() {
+    let Some(browser) = browser() else { return };
+    let sandbox = Sandbox::start(&[]);
+    let project = project(12, &sandbox);
+    let folder = tempfile::tempdir().unwrap();
+    project.run(0, &["build", "--quiet"]);
+    project.run(0, &[&["submit", "--quiet", "--limit", "5"], &FAST[..]].concat());
+    let page = |until: &[&str]| {
+        project.run(0, &[&["report", "--quiet", "--html", "r.html"], until].concat());
+        fs::read_to_string(project.path("r.html")).unwrap()
+    };
+    let using = r##"<script>
+window.report = {};
+const words = name => document.querySelector(name)?.textContent.replace(/\s+/g, " ").trim() ?? "";
+report.verdict = words(".verdict");
+report.tile = words(".tiles li:last-child");
+report.at = document.querySelector(".tiles li:last-child time")?.dateTime ?? "";
+report.part = words("#forecast + p");
+report.finish = words("#finish + p");
+report.lines = document.querySelector(".tiles li:last-child b").getClientRects().length;
+report.height = document.querySelector(".tiles li:last-child b").getBoundingClientRect().height;
+document.querySelector("a[href='#forecast']")?.click();
+report.hash = location.hash;
+</script>"##;
+    let told = sound(&browser, folder.path(), &page(&["--set", "stop.until=23:59"]), using);
+    let says = |part: &str| told[part].as_str().unwrap().to_owned();
+    assert!(says("verdict").starts_with("Not yet unfinished: 0 of 12 accounts processed"), "{told:#}");
+    assert!(
+        says("part").starts_with("7 accounts are to be created, 5 are on their way. The newest run made "),
+        "{told:#}"
+    );
+    assert!(says("part").contains(" creates a second. At that pace everything will have ended about "), "{told:#}");
+    assert!(says("part").contains(" To be created by ") && says("tile").contains("forecast end; until "), "{told:#}");
+    assert!(says("at").parse::<chrono::DateTime<chrono::Utc>>().is_ok(), "{told:#}");
+    assert!(told["height"].as_f64() < Some(40.0), "the instant is one line: {told:#}");
+    assert_eq!((says("hash"), says("finish")), ("#forecast".into(), String::new()));
+
+    project.run(0, &[&["run", "--quiet"], &FAST[..]].concat());
+    let told = sound(&browser, folder.path(), &page(&[]), using);
+    assert!(told["verdict"].as_str().unwrap().starts_with("Go complete: all 12 accounts"), "{told:#}");
+    assert!(told["tile"].as_str().unwrap().ends_with("last account moved; nothing is left to do"), "{told:#}");
+    assert!(told["finish"].as_str().unwrap().starts_with("The last account moved at "), "{told:#}");
+    assert_eq!((&told["part"], &told["hash"]), (&"".into(), &"".into()));
 }

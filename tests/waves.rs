@@ -25,18 +25,23 @@ fn run(project: &Project, code: i32, arguments: &[&str]) -> String {
 
 /// Changes a cell of every account, and takes out the manifest, whose promises are the old ones.
 fn change_the_extract(project: &Project) {
+    change_cells(project, "SALES_SUBCHANNEL", None, "CHANGED");
+}
+
+/// Says `to` in `column` of one account, or of every one, and takes out the manifest, whose promises are the old ones.
+fn change_cells(project: &Project, column: &str, account: Option<&str>, to: &str) {
     project.settings_without_manifest();
     project.edit("extract/accounts.csv", |text| {
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let headers = reader.headers().unwrap().clone();
-        let column = headers.iter().position(|name| name == "SALES_SUBCHANNEL").unwrap();
+        let column = headers.iter().position(|name| name == column).unwrap();
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(&headers).unwrap();
         for record in reader.records() {
             let record = record.unwrap();
-            writer
-                .write_record(record.iter().enumerate().map(|(at, cell)| if at == column { "CHANGED" } else { cell }))
-                .unwrap();
+            let is_meant = account.is_none() || account == record.iter().next();
+            let cell = |(at, cell)| if is_meant && at == column { to } else { cell };
+            writer.write_record(record.iter().enumerate().map(cell)).unwrap();
         }
         String::from_utf8(writer.into_inner().unwrap()).unwrap()
     });
@@ -127,22 +132,7 @@ fn an_accepted_account_that_would_be_rejected_now_is_told_as_drift_with_what_was
     run(&project, 0, &["run"]);
     let number = &numbers(&project)[2];
     let line = 4;
-    // Its postcode is none any more.
-    project.settings_without_manifest();
-    project.edit("extract/accounts.csv", |text| {
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let headers = reader.headers().unwrap().clone();
-        let column = headers.iter().position(|name| name == "BILL_POSTCODE").unwrap();
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(&headers).unwrap();
-        for record in reader.records() {
-            let record = record.unwrap();
-            let is_meant = record.iter().next() == Some(number);
-            let cell = |(at, cell)| if is_meant && at == column { "NO POSTCODE" } else { cell };
-            writer.write_record(record.iter().enumerate().map(cell)).unwrap();
-        }
-        String::from_utf8(writer.into_inner().unwrap()).unwrap()
-    });
+    change_cells(&project, "BILL_POSTCODE", Some(number), "NO POSTCODE");
     let told = run(&project, 1, &["build"]);
     assert!(told.contains("1 changed after acceptance"), "{told}");
     assert!(told.contains("1 accepted accounts would be built differently now"), "{told}");

@@ -103,6 +103,7 @@ impl RunReport {
             templates.add_filter("n", words::count);
             templates.add_filter("gbp", words::pounds);
             templates.add_filter("when", words::when);
+            templates.add_filter("shortly", words::shortly);
             templates.add_filter("cut", cut);
             templates.add_filter("breaks", breaks);
             templates.add_filter("fixed", |number: f64, places: usize| format!("{number:.places$}"));

@@ -37,6 +37,9 @@ impl RunReport {
             Decision::NoGo => "no go",
         };
         writeln!(out, "verdict   {decision}, {}", self.verdict.summary)?;
+        for gate in self.verdict.gates.iter().filter(|gate| !gate.met) {
+            writeln!(out, "not met   {}: {}, asked for {}", gate.title.to_lowercase(), gate.found, gate.limit)?;
+        }
         for reason in &self.verdict.reasons {
             writeln!(out, "          - {reason}")?;
         }

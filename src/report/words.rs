@@ -42,6 +42,14 @@ pub(super) fn when(instant: &str) -> String {
     }
 }
 
+/// The same to the minute and without the year, where there is little room: `24 Nov 02:10`.
+pub(super) fn shortly(instant: &str) -> String {
+    match instant.parse::<DateTime<Utc>>() {
+        Ok(at) => at.with_timezone(&London).format("%-d %b %H:%M").to_string(),
+        Err(_) => instant.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +74,7 @@ mod tests {
     fn instants_are_told_by_london_clocks() {
         assert_eq!(when("2026-11-24T02:10:05.123Z"), "Tue 24 Nov 2026, 02:10:05 GMT");
         assert_eq!(when("2026-07-01T23:10:05Z"), "Thu 2 Jul 2026, 00:10:05 BST");
-        assert_eq!(when("never"), "never");
+        assert_eq!(shortly("2026-07-01T23:10:05Z"), "2 Jul 00:10");
+        assert_eq!((when("never"), shortly("never")), ("never".into(), "never".into()));
     }
 }

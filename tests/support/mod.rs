@@ -1,5 +1,6 @@
 //! A migration project in a folder of its own, and the real binary to run in it.
 
+pub(crate) mod browser;
 pub(crate) mod house;
 pub(crate) mod night;
 

@@ -25,6 +25,9 @@
       });
     });
   }
+  // Paper shows what is folded away; afterwards it is as it was.
+  addEventListener("beforeprint", () => document.querySelectorAll("details:not([open], .reference)").forEach(part => { part.open = true; part.dataset.folded = ""; }));
+  addEventListener("afterprint", () => document.querySelectorAll("details[data-folded]").forEach(part => { part.open = false; delete part.dataset.folded; }));
   const find = document.getElementById("find");
   if (!find) return;
   const state = document.getElementById("find-state");

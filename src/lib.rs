@@ -68,3 +68,4 @@ pub mod stage;
 pub mod submit;
 pub mod target;
 pub mod tenant;
+mod write_behind;

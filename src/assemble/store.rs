@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use zstd::zstd_safe::CParameter;
 
 use crate::account::Digest;
+use crate::write_behind::WriteBehind;
 
 /// Blocks are written once and read once: speed before size.
 const ZSTD_LEVEL: i32 = 1;
@@ -90,7 +91,7 @@ pub struct Place {
 /// Writes a store.
 #[derive(Debug)]
 pub struct PayloadWriter {
-    file: File,
+    file: WriteBehind,
     path: PathBuf,
     offset: u64,
 }
@@ -105,7 +106,7 @@ impl PayloadWriter {
         };
         std::fs::create_dir_all(directory).map_err(error("create"))?;
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        Ok(Self { file: file.map_err(error("create"))?, path, offset: 0 })
+        Ok(Self { file: WriteBehind::new(file.map_err(error("create"))?), path, offset: 0 })
     }
 
     /// Appends `block`; gives its place.
@@ -118,7 +119,7 @@ impl PayloadWriter {
 
     /// Makes sure that everything is on the disk.
     pub fn finish(self) -> Result<(), StoreError> {
-        self.file.sync_all().map_err(|source| self.error("write", source))?;
+        self.file.file().sync_all().map_err(|source| self.error("write", source))?;
         // The ledger is about to name the file: its name must be as durable as its bytes.
         let directory = self.path.parent().unwrap_or(Path::new("."));
         let synced = File::open(directory).and_then(|directory| directory.sync_all());

@@ -1,11 +1,12 @@
 //! Payloads as NDJSON: into a file, compressed if its name ends in `.zst`, or to standard output.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::error::Error;
+use crate::write_behind::WriteBehind;
 
 /// Compression of an exported file: it is read by other programs, often over a network.
 const ZSTD_LEVEL: i32 = 3;
@@ -17,8 +18,8 @@ pub(super) struct PayloadOutput {
 }
 
 enum To {
-    File(File),
-    Compressed(Box<zstd::stream::write::Encoder<'static, File>>),
+    File(WriteBehind),
+    Compressed(Box<zstd::stream::write::Encoder<'static, WriteBehind>>),
     Standard(io::Stdout),
 }
 
@@ -33,6 +34,7 @@ impl PayloadOutput {
             // Payloads are personal data: theirs alone who made them.
             let file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(error)?;
+            let file = WriteBehind::new(file);
             if path.extension().is_some_and(|extension| extension == "zst") {
                 To::Compressed(Box::new(zstd::stream::write::Encoder::new(file, ZSTD_LEVEL).map_err(error)?))
             } else {

@@ -460,9 +460,12 @@ impl BuildWriter<'_> {
     pub fn wanted_payloads(&self) -> Result<Vec<BuildId>, LedgerError> {
         let wanted = || -> rusqlite::Result<Vec<BuildId>> {
             self.transaction.execute(
-                "DELETE FROM payload WHERE build <> ?1 AND NOT EXISTS (SELECT 1 FROM account WHERE id = payload.account \
-                 AND (digest IS payload.digest OR accepted_digest IS payload.digest)) AND NOT EXISTS (SELECT 1 FROM \
-                 intent WHERE intent.account = payload.account AND intent.digest = payload.digest)",
+                &format!(
+                    "DELETE FROM payload WHERE {} AND NOT EXISTS (SELECT 1 FROM account WHERE id = payload.account \
+                     AND (digest IS payload.digest OR accepted_digest IS payload.digest)) AND NOT EXISTS (SELECT 1 FROM \
+                     intent WHERE intent.account = payload.account AND intent.digest = payload.digest)",
+                    self.may_be_stale()
+                ),
                 [self.id.0],
             )?;
             self.transaction
@@ -510,6 +513,16 @@ impl BuildWriter<'_> {
         };
         commit().map_err(|source| super::sql_error(path, "commit a build", source))?;
         Ok(summary)
+    }
+
+    /// Of rows of an account's payloads, those that this build `?1` may have replaced. A wave's few accounts are looked
+    /// up, rather than all others gone through.
+    pub(super) fn may_be_stale(&self) -> &'static str {
+        if self.whole {
+            "build <> ?1"
+        } else {
+            "account IN (SELECT id FROM account WHERE build = ?1 OR digest IS NULL) AND build <> ?1"
+        }
     }
 
     pub(super) fn known(&self, key: &AccountKey) -> rusqlite::Result<Option<Known>> {

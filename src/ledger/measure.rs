@@ -219,10 +219,13 @@ impl BuildWriter<'_> {
             [self.id.0],
         )?;
         self.transaction.execute(
-            "DELETE FROM payload_measure WHERE build <> ?1 AND NOT EXISTS (SELECT 1 FROM account WHERE \
-             id = payload_measure.account AND (digest IS payload_measure.digest OR accepted_digest IS \
-             payload_measure.digest)) AND NOT EXISTS (SELECT 1 FROM intent WHERE intent.account = \
-             payload_measure.account AND intent.digest = payload_measure.digest)",
+            &format!(
+                "DELETE FROM payload_measure WHERE {} AND NOT EXISTS (SELECT 1 FROM account WHERE \
+                 id = payload_measure.account AND (digest IS payload_measure.digest OR accepted_digest IS \
+                 payload_measure.digest)) AND NOT EXISTS (SELECT 1 FROM intent WHERE intent.account = \
+                 payload_measure.account AND intent.digest = payload_measure.digest)",
+                self.may_be_stale()
+            ),
             [self.id.0],
         )?;
         Ok(())

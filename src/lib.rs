@@ -28,6 +28,7 @@
 //! | [`sandbox`], [`generate`] | a target and extracts to practise with |
 //! | [`commands`] | one file a command; [`cli`] is what can be typed, [`config`] what it resolves to |
 //! | [`console`], [`excerpt`], [`progress`], [`logging`] | what is said, and where |
+//! | `write_behind` | a long file, brought to the disk while it is written |
 //! | [`error`], [`exit_code`], [`interrupt`], [`clock`], [`cut`] | how a command ends; signals; time; where a test ends it |
 //!
 //! Stages do not call each other; `commands` wires them. One exception: `submit` drives the ledger and the target

@@ -14,7 +14,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// After how many bytes the kernel is told; 4, 8 and 16 MiB took the same time, 64 more.
+/// After how many bytes the kernel is told. For 1.5 GB into memory given back, 4 and 8 MiB took half a second of its time,
+/// 16 MiB three quarters.
 const WINDOW: u64 = 8 << 20;
 /// How far back pages are given up that were not on the disk before.
 const BEHIND: u64 = 4 * WINDOW;
@@ -35,7 +36,8 @@ impl WriteBehind {
         let file = Arc::new(file);
         let (windows, told) = sync_channel(1);
         let of_thread = file.clone();
-        std::thread::spawn(move || tell(&of_thread, &told));
+        // Where there is no thread to be had, the kernel is not told, and the file is written all the same.
+        let _ = std::thread::Builder::new().spawn(move || tell(&of_thread, &told));
         Self { file, written: 0, told: 0, windows }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::repository;
 
 /// A word, and the places under `src/` that may use it.
-const PLACES: [(&str, &[&str]); 12] = [
+const PLACES: [(&str, &[&str]); 13] = [
     ("polars", &["stage/", "assemble/"]),
     ("rusqlite", &["ledger/"]),
     ("reqwest", &["target/"]),
@@ -18,6 +18,7 @@ const PLACES: [(&str, &[&str]); 12] = [
     ("rust_xlsxwriter", &["report/xlsx.rs"]),
     ("tokio", &["target/", "submit/", "sandbox/", "interrupt.rs", "commands/sandbox.rs"]),
     ("miette", &["excerpt.rs"]),
+    ("rustix", &["write_behind.rs"]),
     ("crate::config", &["config", "commands/", "cli.rs", "cli/", "console.rs", "error.rs", "logging.rs"]),
 ];
 

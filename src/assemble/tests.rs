@@ -327,6 +327,24 @@ fn a_key_that_cannot_be_read_and_a_control_character_are_told() {
     assert!(found.contains(&("malformed_integer".to_owned(), "people.csv:2:P".to_owned())), "{found:?}");
 }
 
+#[test]
+fn an_empty_text_is_no_value_and_one_that_cannot_be_read_is_neither() {
+    let fields = "billing_address2 = { column = \"LINE\", empty = \"\" }\nsmart_read_cycle_day = \"DAY\"\n\
+                  billing_name = \"NAME\"";
+    let extract = "NO,LINE,DAY,NAME\nA,,x,\nB,1 High Street Upper,0,A. N. Other of Somewhere\n";
+    let stage = stage(&mapping("", fields, ""), &[("accounts.csv", extract)]);
+    let schema = Schema::new(stage.plan.clone());
+    let books = Books::open(&stage, &Selection::default());
+    let book = books.book(0).unwrap();
+    let view = View::new(&book).unwrap();
+    let fields = ["billing_address2", "smart_read_cycle_day", "billing_name"];
+    let fields = fields.map(|path| schema.field(path).unwrap());
+    assert_eq!(view.account(0).value(fields[0]), Value::Text(""));
+    let of = |account| fields.map(|field| view.account(account).presence(field));
+    assert_eq!(of(0), [Presence::Absent, Presence::Faulty, Presence::Absent]);
+    assert_eq!(of(1), [Presence::Given; 3]);
+}
+
 /// What lies below `row` by `way`, child by child.
 fn walked<'a>(row: Row<'a>, way: &[EntityId]) -> Vec<Row<'a>> {
     match way.split_first() {

@@ -15,7 +15,8 @@ const NEEDS_A_HUMAN: &str = "(state = 'rejected' OR state = 'refused' OR state =
 
 /// Whom to look at first.
 const URGENCY: &str = "CASE WHEN state = 'unknown' THEN 0 WHEN origin = 'foreign' THEN 1 WHEN state = 'errored' THEN 2 \
-    WHEN state = 'cancelled' THEN 3 WHEN state = 'refused' THEN 4 WHEN state = 'rejected' THEN 6 ELSE 5 END, pence DESC, supplier, number";
+    WHEN state = 'cancelled' THEN 3 WHEN state = 'refused' THEN 4 WHEN state = 'rejected' THEN 6 ELSE 5 END, \
+    pence DESC, supplier, number";
 
 /// An account that needs a human, with what stands against it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
